@@ -1,0 +1,59 @@
+/* An app's keys inside its CVM: the .appkeys.json file, getting them from a KMS, and getting certificates signed with them
+ * (spec: guest-os 7, prpc-and-agent-api 2.3, 5.1). Shared by dstack-util, the guest agent and the simulators. */
+#pragma once
+
+#include "base/secret.h"
+#include "crypto/x509.h"
+#include "ratls/evidence.h"
+#include "tdx/mr_config.h"
+#include "tdx/platform.h"
+
+#include <glib.h>
+
+typedef struct {
+  KeyProviderKind kind;
+  Secret *disk_crypt_key;  /* 32 */
+  Secret *env_crypt_key;   /* 32, or NULL */
+  Secret *k256_key;        /* 32 */
+  GBytes *k256_signature;  /* 65, or empty */
+  char *gateway_app_id;    /* hex app id(s), or "" */
+  char *ca_cert;           /* PEM */
+  /* kind NONE and LOCAL */
+  Secret *ca_key_pem;
+  GBytes *provider_mr;     /* LOCAL */
+  /* kind KMS */
+  char *kms_url;           /* ends in /prpc */
+  GBytes *kms_pubkey;      /* SPKI of the KMS root CA */
+  Secret *tmp_ca_key_pem;
+  char *tmp_ca_cert;
+  /* not stored */
+  GBytes *os_image_hash;   /* from the KMS, or NULL */
+} AppKeys;
+void app_keys_free(AppKeys *keys);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(AppKeys, app_keys_free)
+
+AppKeys *app_keys_load(const char *path, GError **error);
+/* Mode 0600, atomically. */
+gboolean app_keys_save(const AppKeys *keys, const char *path, GError **error);
+
+/* Keys from a 32-byte seed (providers none and local; spec guest-os 7.5). */
+AppKeys *app_keys_from_seed(const Secret *seed, KeyProviderKind kind, TdxPlatform *platform, GError **error);
+
+/* The provider id as measured: SPKI of the KMS root, mr_enclave, or empty. New reference. */
+GBytes *app_keys_provider_id(const AppKeys *keys);
+
+/* Guest side of GetTempCaCert + GetAppKey over RA-TLS, for one KMS URL (without /prpc). The server must present usage
+ * "kms:rpc" under the CA it named, inside the handshake. `verifier` judges the server's evidence if it carries any; NULL
+ * refuses a server that carries evidence. */
+AppKeys *app_keys_from_kms(const char *kms_url, TdxPlatform *platform, const char *vm_config, RatlsVerifier *verifier,
+                           GError **error);
+
+typedef struct {
+  const char *subject;
+  const char *const *alt_names;
+  gboolean server_auth, client_auth, ra_tls;
+} AppCertSpec;
+/* A certificate for `key` from the app's provider: SignCert at the KMS, or the local CA. Chain PEMs, leaf first,
+ * NULL-terminated, to be freed with g_strfreev(). */
+char **app_keys_certify(const AppKeys *keys, TdxPlatform *platform, const char *vm_config, EVP_PKEY *key,
+                        const AppCertSpec *spec, GError **error);

@@ -1,0 +1,54 @@
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static const char *program_name = "dstack";
+static LogLevel max_level = LOG_INFO;
+
+static const char *const level_names[] = {"off", "error", "warn", "info", "debug"};
+
+void log_init(const char *program, LogLevel default_level) {
+  program_name = program;
+  max_level = default_level;
+  const char *wanted = g_getenv("RUST_LOG");
+  if (!wanted)
+    return;
+  if (g_ascii_strcasecmp(wanted, "trace") == 0)
+    max_level = LOG_DEBUG;
+  for (guint i = 0; i < G_N_ELEMENTS(level_names); i++)
+    if (g_ascii_strcasecmp(wanted, level_names[i]) == 0)
+      max_level = (LogLevel)i;
+}
+
+LogLevel log_level(void) { return max_level; }
+
+/* Newlines and escapes would let a peer's text look like log lines of ours. */
+static char *escape_controls(const char *text) {
+  GString *out = g_string_sized_new(128);
+  for (const guchar *p = (const guchar *)text; *p; p++) {
+    if (*p < 0x20 || *p == 0x7f)
+      g_string_append_printf(out, "\\x%02x", *p);
+    else
+      g_string_append_c(out, (char)*p);
+  }
+  return g_string_free(out, FALSE);
+}
+
+void log_write(LogLevel level, const char *format, ...) {
+  if (level > max_level || level == LOG_OFF)
+    return;
+  va_list args;
+  va_start(args, format);
+  g_autofree char *raw = g_strdup_vprintf(format, args);
+  va_end(args);
+  g_autofree char *text = escape_controls(raw);
+  g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+  g_autofree char *time = g_date_time_format(now, "%Y-%m-%dT%H:%M:%S");
+  g_autofree char *line = g_strdup_printf("%s.%03dZ %-5s %s: %s\n", time, g_date_time_get_microsecond(now) / 1000,
+                                          level_names[level], program_name, text);
+  /* One write a line keeps lines of several threads and processes apart; a full pipe must not end the program. */
+  ssize_t ignored = write(STDERR_FILENO, line, strlen(line));
+  (void)ignored;
+}

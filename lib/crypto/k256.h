@@ -1,0 +1,27 @@
+/* ECDSA on secp256k1, as Ethereum does it: recoverable, low-S, deterministic (RFC 6979). */
+#pragma once
+
+#include "base/secret.h"
+
+#include <glib.h>
+
+#define K256_SCALAR_SIZE 32
+#define K256_PUBLIC_SIZE 33    /* compressed SEC1 */
+#define K256_SIGNATURE_SIZE 65 /* r || s || recovery id (0..3, never 27 or 28) */
+
+/* TRUE when the secret is 32 bytes and a valid scalar. */
+gboolean k256_scalar_valid(const Secret *scalar);
+Secret *k256_generate(void);
+/* The scalars below must be valid: error INVALID otherwise. */
+gboolean k256_public(const Secret *scalar, guint8 out[K256_PUBLIC_SIZE], GError **error);
+gboolean k256_sign_digest(const Secret *scalar, const guint8 digest[32], guint8 out[K256_SIGNATURE_SIZE], GError **error);
+/* Signs Keccak-256(message): `sign_rec` of spec prpc-and-agent-api 4. */
+gboolean k256_sign_message(const Secret *scalar, const void *message, gsize len, guint8 out[K256_SIGNATURE_SIZE],
+                           GError **error);
+/* Error UNVERIFIED when no key can be recovered. Accepts recovery ids 0..3 and 27..30. */
+gboolean k256_recover_digest(const guint8 digest[32], const guint8 signature[K256_SIGNATURE_SIZE],
+                             guint8 out[K256_PUBLIC_SIZE], GError **error);
+gboolean k256_recover_message(const void *message, gsize len, const guint8 signature[K256_SIGNATURE_SIZE],
+                              guint8 out[K256_PUBLIC_SIZE], GError **error);
+/* BIP-340 form of a scalar: n - d when the public point has odd y (spec guest-os 7.5). */
+Secret *k256_even_y(const Secret *scalar, GError **error);

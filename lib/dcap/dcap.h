@@ -1,0 +1,81 @@
+/* DCAP quote verification (spec: attestation B): is this quote from a genuine, healthy TEE?
+ *
+ * Pure computation: no network, no clock, no file. The caller passes the collateral, the root, the time. */
+#pragma once
+
+#include "tdx/quote.h"
+
+#include <glib.h>
+#include <openssl/x509.h>
+
+/* What failed first, in the order of B.5; the strings of B.13. */
+typedef enum {
+  DCAP_OK,
+  DCAP_PARSE_ERROR,
+  DCAP_UNSUPPORTED_VERSION,
+  DCAP_UNSUPPORTED_KEY_TYPE,
+  DCAP_UNSUPPORTED_VENDOR,
+  DCAP_COLLATERAL_FETCH,
+  DCAP_COLLATERAL_DECODE,
+  DCAP_ISSUED_IN_FUTURE,
+  DCAP_EXPIRED,
+  DCAP_CHAIN_INVALID,
+  DCAP_REVOKED,
+  DCAP_BAD_TCB_INFO_SIGNATURE,
+  DCAP_BAD_QE_IDENTITY_SIGNATURE,
+  DCAP_BAD_QE_REPORT_SIGNATURE,
+  DCAP_BAD_QUOTE_SIGNATURE,
+  DCAP_QE_REPORT_DATA_MISMATCH,
+  DCAP_QE_POLICY_MISMATCH,
+  DCAP_FMSPC_MISMATCH,
+  DCAP_WRONG_TCB_INFO_TYPE,
+  DCAP_NO_MATCHING_TCB_LEVEL,
+  DCAP_MODULE_IDENTITY_MISMATCH,
+  DCAP_TCB_REVOKED,
+  DCAP_DEBUG,
+  DCAP_RESERVED_ATTRIBUTES,
+  DCAP_SEPT_VE,
+  DCAP_SERVICE_TD,
+} DcapFailure;
+const char *dcap_failure_name(DcapFailure failure);
+
+typedef enum {
+  TCB_UP_TO_DATE,
+  TCB_SW_HARDENING_NEEDED,
+  TCB_CONFIGURATION_NEEDED,
+  TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED,
+  TCB_OUT_OF_DATE,
+  TCB_OUT_OF_DATE_CONFIGURATION_NEEDED,
+  TCB_REVOKED,
+} TcbStatus;
+/* Intel's spelling, such as "UpToDate". */
+const char *tcb_status_name(TcbStatus status);
+
+/* The eight parts of B.1, parsed once and reusable for many quotes. */
+typedef struct DcapCollateral DcapCollateral;
+DcapCollateral *dcap_collateral_parse(const char *json, gsize len, GError **error);
+void dcap_collateral_free(DcapCollateral *collateral);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DcapCollateral, dcap_collateral_free)
+
+typedef struct {
+  X509 *root;   /* trust anchor; NULL: the compiled-in Intel SGX Root CA */
+  gint64 now;   /* Unix seconds */
+} DcapOptions;
+
+typedef struct {
+  DcapFailure failure;     /* DCAP_OK when verified */
+  TcbStatus status;        /* merged */
+  TcbStatus platform_status, module_status, qe_status;
+  GPtrArray *advisory_ids; /* char*, in order of first appearance */
+  guint8 ppid[16];
+  gboolean external_root;  /* verified under a root that is not Intel's */
+} DcapVerdict;
+void dcap_verdict_clear(DcapVerdict *verdict);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DcapVerdict, dcap_verdict_clear)
+
+/* TRUE only when every check of B.5 passed; then the status is any but TCB_REVOKED, and the caller's policy decides about
+ * it. FALSE sets verdict->failure and an UNVERIFIED (or INVALID) error whose text begins with the failure's name. */
+gboolean dcap_verify(const Quote *quote, const DcapCollateral *collateral, const DcapOptions *options, DcapVerdict *verdict,
+                     GError **error);
+/* Intel's root as compiled in. Borrowed. */
+X509 *dcap_intel_root(void);

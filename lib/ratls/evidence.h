@@ -1,0 +1,62 @@
+/* Attested identities: the dstack extensions of a certificate, and what it takes to trust one (spec: attestation D). */
+#pragma once
+
+#include "crypto/x509.h"
+#include "dcap/dcap.h"
+#include "tdx/app_info.h"
+#include "tdx/platform.h"
+
+#include <glib.h>
+
+#define RATLS_OID_QUOTE "1.3.6.1.4.1.62397.1.1"
+#define RATLS_OID_EVENT_LOG "1.3.6.1.4.1.62397.1.2"
+#define RATLS_OID_APP_ID "1.3.6.1.4.1.62397.1.3"
+#define RATLS_OID_USAGE "1.3.6.1.4.1.62397.1.4"
+#define RATLS_OID_ATTESTATION "1.3.6.1.4.1.62397.1.8"
+#define RATLS_OID_APP_INFO "1.3.6.1.4.1.62397.1.9"
+
+/* How a program judges evidence: collateral, root, time. Made once from configuration; shared between threads. */
+typedef struct RatlsVerifier RatlsVerifier;
+
+typedef struct {
+  const char *root_ca_path;    /* NULL: Intel's compiled-in root. Else only with allow_external_root */
+  gboolean allow_external_root; /* key insecure_allow_external_trust_anchors; warned about at start */
+  const char *collateral_path; /* a file in the JSON form of spec attestation B.1; re-read when it changes */
+  const char *pccs_url;        /* NOT_IMPLEMENTED in this slice when collateral_path is NULL */
+  gint64 (*clock)(void);       /* NULL: the system's */
+} RatlsVerifierOptions;
+RatlsVerifier *ratls_verifier_new(const RatlsVerifierOptions *options, GError **error);
+RatlsVerifier *ratls_verifier_ref(RatlsVerifier *verifier);
+void ratls_verifier_unref(RatlsVerifier *verifier);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RatlsVerifier, ratls_verifier_unref)
+
+/* Evidence that verified: the quote is genuine, bound to the expected report data, not debug, and its log replays. */
+typedef struct {
+  Quote *quote;
+  TdxEventLog *log;
+  char *log_json;       /* the log's text as it was received */
+  AppInfo *app_info;    /* runtime mode */
+  AppInfo *boot_info;   /* boot-time mode; NULL when the log has no boot-mr-done */
+  TcbStatus tcb_status;
+  GPtrArray *advisory_ids;
+  gboolean external_root;
+} VerifiedEvidence;
+void verified_evidence_free(VerifiedEvidence *evidence);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VerifiedEvidence, verified_evidence_free)
+
+/* B.12: report data first, then DCAP, then the replay of all four registers, then the TD's attributes.
+ * Error UNVERIFIED or INVALID with the failure's name. */
+VerifiedEvidence *ratls_verify_evidence(RatlsVerifier *verifier, GBytes *quote, const char *log_json, gsize log_len,
+                                        const guint8 report_data[TDX_REPORT_DATA_SIZE], GError **error);
+/* The evidence inside a certificate, bound to the certificate's own key. *out is NULL (and TRUE returned) when the
+ * certificate carries none. */
+gboolean ratls_verify_certificate(RatlsVerifier *verifier, X509 *cert, VerifiedEvidence **out, GError **error);
+
+/* The app id extension; *out NULL when there is none. Trustworthy only under the KMS root, never under the temp CA. */
+gboolean ratls_cert_app_id(X509 *cert, GBytes **out, GError **error);
+/* The usage extension ("kms:rpc", "app:ca", "app:custom"); *out NULL when there is none. */
+gboolean ratls_cert_usage(X509 *cert, char **out, GError **error);
+
+/* A self-made client certificate: a fresh key, evidence of `platform` bound to it, subject "RA-TLS TEMP Cert", signed by
+ * the KMS's public temp CA (spec: kms 9). */
+X509 *ratls_temp_certificate(TdxPlatform *platform, EVP_PKEY *key, X509 *temp_ca, EVP_PKEY *temp_ca_key, GError **error);

@@ -1,0 +1,51 @@
+/* Event logs: boot events (CCEL) and runtime events of RTMR3, their JSON form, digests and replay (spec: attestation C). */
+#pragma once
+
+#include "tdx/quote.h"
+
+#include <glib.h>
+
+#define TDX_RUNTIME_EVENT_TYPE 0x08000001u
+#define TDX_RUNTIME_RTMR 3u
+#define TDX_LOG_MAX_EVENTS 4096
+#define TDX_LOG_MAX_JSON (10 * 1024 * 1024)
+#define TDX_EVENT_NAME_MAX 128
+#define TDX_EVENT_PAYLOAD_MAX (64 * 1024) /* for emission; logs from outside may hold up to 1 MiB */
+
+typedef struct {
+  guint32 imr; /* 0-based RTMR index */
+  guint32 type;
+  guint8 digest[48];
+  char *name;      /* "" for boot events */
+  GBytes *payload;
+} TdxEvent;
+
+/* An ordered log. Element type TdxEvent*. */
+typedef GPtrArray TdxEventLog;
+TdxEventLog *tdx_event_log_new(void);
+void tdx_event_free(TdxEvent *event);
+TdxEvent *tdx_event_new(guint32 imr, guint32 type, const guint8 digest[48], const char *name, GBytes *payload);
+
+/* V1 digest: sha384(LE32(type) || ":" || name || ":" || payload). */
+void tdx_runtime_digest_v1(const char *name, const void *payload, gsize len, guint8 out[48]);
+/* A runtime event with its V1 digest. Error INVALID: name not 1..128 of [A-Za-z0-9._/-], payload too long. */
+TdxEvent *tdx_runtime_event(const char *name, const void *payload, gsize len, GError **error);
+
+/* Parses the JSON array form. Runtime digests are recomputed: an empty one is derived, a different one is an error
+ * (UNVERIFIED "event digest mismatch"). Runtime events on imr 0-2, other events on imr 3 and limits exceeded: INVALID. */
+TdxEventLog *tdx_event_log_parse(const char *json, gsize len, GError **error);
+/* Compact JSON array with the keys of C.1; every digest filled. */
+char *tdx_event_log_print(TdxEventLog *log);
+/* One event as a compact JSON object (a line of the runtime log). */
+char *tdx_event_print(const TdxEvent *event);
+/* Parses a binary CCEL table; events of lane 0 (MRTD) are dropped. */
+TdxEventLog *tdx_ccel_parse(const void *data, gsize len, GError **error);
+/* Writes a binary CCEL table with one SHA-384 digest an event, padded with 0xff to `size` (for the simulated platform). */
+GBytes *tdx_ccel_build(TdxEventLog *log, gsize size, GError **error);
+
+/* mr = sha384(mr || digest) over the events of one register, in order, starting from 48 zero bytes. When `until` is not
+ * NULL, RTMR3 stops after the first runtime event of that name; error INVALID when there is none. */
+gboolean tdx_replay(TdxEventLog *log, guint imr, const char *until, guint8 out[48], GError **error);
+
+/* First runtime event of that name before the first "system-ready"; NULL when there is none. */
+const TdxEvent *tdx_event_log_find(TdxEventLog *log, const char *name);
