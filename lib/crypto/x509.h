@@ -25,8 +25,14 @@ typedef struct {
   gint64 not_before, not_after;  /* Unix seconds; 0: 1975-01-01 and now + 3650 days */
 } CertSpec;
 
+#define CERT_MAX_SIZE (4 * 1024 * 1024) /* DER; an event log may be inside */
+#define CERT_MAX_CHAIN 16
+#define CERT_MAX_NAME 4096     /* bytes of an organization, common name or alternative name */
+#define CERT_MAX_ALT_NAMES 256
+
 /* Makes a certificate for `subject_key` (its public part). Self-signed when `issuer` is NULL and issuer_key is
- * subject_key. Error INVALID: non-ASCII DNS name, times X.509 can't hold, not_before >= not_after. */
+ * subject_key. Error INVALID: non-ASCII DNS name, names that are no UTF-8 or over the limits, times X.509 can't hold,
+ * not_before >= not_after, an issuer certificate of another key. */
 X509 *cert_build(const CertSpec *spec, EVP_PKEY *subject_key, X509 *issuer, EVP_PKEY *issuer_key, GError **error);
 
 /* PEM with 64 columns and a final LF. */
@@ -39,7 +45,9 @@ X509 *cert_from_pem(const void *pem, gsize len, GError **error);
 X509 *cert_from_der(const void *der, gsize len, GError **error);
 GBytes *cert_to_der(X509 *cert);
 
+/* New reference; of any algorithm (see p256_is()); NULL when OpenSSL does not know it. */
 EVP_PKEY *cert_public_key(X509 *cert);
+/* SubjectPublicKeyInfo DER as it stands in the certificate. */
 GBytes *cert_spki(X509 *cert);
 /* The content of a custom extension as of CertExtension. *out is NULL when the certificate has none. Error INVALID: twice,
  * or a value that is not exactly one DER OCTET STRING. */
