@@ -1,0 +1,30 @@
+/* The guest agent: what every listener's handlers share. Everything is read once at start and never again. */
+#pragma once
+
+#include "appkeys/appkeys.h"
+#include "cvm/compose.h"
+#include "cvm/sys_config.h"
+#include "guest-agent/config.h"
+#include "tdx/platform.h"
+
+#include <glib.h>
+
+typedef struct InfoSource InfoSource;
+typedef struct DemoCert DemoCert;
+
+typedef struct {
+  AppKeys *keys;
+  AppCompose *compose;
+  SysConfig *sys_config;
+  char *sys_config_file;
+  char **data_disks;
+  TdxPlatform *platform; /* borrowed */
+  InfoSource *info;
+  DemoCert *demo_cert;
+  gboolean may_power_off; /* FALSE in the simulator: Shutdown would end the developer's machine */
+} Agent;
+
+/* Loads keys, compose and sys-config. The platform must outlive the agent. */
+Agent *agent_new(const AgentConfig *config, TdxPlatform *platform, GError **error);
+void agent_free(Agent *agent);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Agent, agent_free)

@@ -1,0 +1,81 @@
+#include "guest-agent/serve.h"
+
+#include "guest-agent/demo_cert.h"
+#include "guest-agent/revision.h"
+#include "guest-agent/services.h"
+#include "guest-agent/systemd.h"
+
+#define MAX_CONNECTIONS 1024
+/* Any user of the CVM, and any container the socket is mounted into, may call it. */
+#define INTERNAL_SOCKET_MODE 0777
+
+/* The order of systemd's socket unit. */
+enum { ACTIVATED_DSTACK, ACTIVATED_TAPPD };
+
+struct AgentServer {
+  PrpcServer *prpc;
+  PrpcRouter *internal, *internal_v0, *external, *guest_api;
+  guint16 external_port;
+};
+
+static void make_routers(AgentServer *server, Agent *agent, const char *ident) {
+  server->internal = prpc_router_new(ident);
+  prpc_router_mount(server->internal, "", dstack_service_new(agent));
+  prpc_router_mount(server->internal, "/prpc", dstack_probe_service_new(agent));
+  server->internal_v0 = prpc_router_new(ident);
+  prpc_router_mount(server->internal_v0, "/prpc", tappd_service_new(agent));
+  server->external = prpc_router_new(ident);
+  prpc_router_mount(server->external, "/prpc", worker_service_new(agent));
+  g_autofree char *header = g_strdup_printf("X-App-Version: v%s (%s)", DSTACK_VERSION, agent_revision);
+  prpc_router_header(server->external, header);
+  server->guest_api = prpc_router_new(ident);
+  prpc_router_mount(server->guest_api, "/api", guest_api_service_new(agent));
+}
+
+static guint listen_on(AgentServer *server, const char *address, PrpcRouter *router, mode_t mode, gint fd, GError **error) {
+  PrpcListenOptions options = {.unix_mode = mode, .fd = fd};
+  guint listener = prpc_server_listen(server->prpc, address, router, &options, error);
+  if (listener == 0)
+    g_prefix_error(error, "failed to listen on %s: ", address);
+  return listener;
+}
+
+static gboolean listen_on_all(AgentServer *server, const AgentConfig *config, GError **error) {
+  if (!listen_on(server, config->internal_address, server->internal, INTERNAL_SOCKET_MODE,
+                 systemd_listen_fd(ACTIVATED_DSTACK), error) ||
+      !listen_on(server, config->internal_v0_address, server->internal_v0, INTERNAL_SOCKET_MODE,
+                 systemd_listen_fd(ACTIVATED_TAPPD), error))
+    return FALSE;
+  guint external = listen_on(server, config->external_address, server->external, 0, 0, error);
+  if (!external)
+    return FALSE;
+  if (!g_str_has_prefix(config->external_address, "unix:"))
+    server->external_port = prpc_server_port(server->prpc, external);
+  return listen_on(server, config->guest_api_address, server->guest_api, 0, 0, error) != 0;
+}
+
+AgentServer *agent_server_new(Agent *agent, const AgentConfig *config, GError **error) {
+  g_autoptr(AgentServer) server = g_new0(AgentServer, 1);
+  server->prpc = prpc_server_new(config->workers, MAX_CONNECTIONS, error);
+  if (!server->prpc)
+    return NULL;
+  make_routers(server, agent, config->ident);
+  if (!listen_on_all(server, config, error))
+    return NULL;
+  demo_cert_request(agent->demo_cert);
+  return g_steal_pointer(&server);
+}
+
+PrpcServer *agent_server_prpc(AgentServer *server) { return server->prpc; }
+guint16 agent_server_external_port(AgentServer *server) { return server->external_port; }
+
+void agent_server_free(AgentServer *server) {
+  if (!server)
+    return;
+  g_clear_pointer(&server->prpc, prpc_server_free);
+  g_clear_pointer(&server->internal, prpc_router_free);
+  g_clear_pointer(&server->internal_v0, prpc_router_free);
+  g_clear_pointer(&server->external, prpc_router_free);
+  g_clear_pointer(&server->guest_api, prpc_router_free);
+  g_free(server);
+}
