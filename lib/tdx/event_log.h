@@ -18,16 +18,23 @@ typedef struct {
   guint8 digest[48];
   char *name;      /* "" for boot events */
   GBytes *payload;
+  guint version;   /* digest rule of a runtime event: 1, or 2 in logs of newer peers */
 } TdxEvent;
 
 /* An ordered log. Element type TdxEvent*. */
 typedef GPtrArray TdxEventLog;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TdxEventLog, g_ptr_array_unref)
 TdxEventLog *tdx_event_log_new(void);
 void tdx_event_free(TdxEvent *event);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TdxEvent, tdx_event_free)
 TdxEvent *tdx_event_new(guint32 imr, guint32 type, const guint8 digest[48], const char *name, GBytes *payload);
 
 /* V1 digest: sha384(LE32(type) || ":" || name || ":" || payload). */
 void tdx_runtime_digest_v1(const char *name, const void *payload, gsize len, guint8 out[48]);
+/* V2 digest: sha384 of the canonical JSON {"name","payload","type"} (RFC 8785), as newer peers may choose. */
+void tdx_runtime_digest_v2(const char *name, const void *payload, gsize len, guint8 out[48]);
+/* TRUE for 1..128 characters of [A-Za-z0-9._/-]: a name whose V1 preimage can be split in one way only. */
+gboolean tdx_event_name_ok(const char *name);
 /* A runtime event with its V1 digest. Error INVALID: name not 1..128 of [A-Za-z0-9._/-], payload too long. */
 TdxEvent *tdx_runtime_event(const char *name, const void *payload, gsize len, GError **error);
 
@@ -38,7 +45,7 @@ TdxEventLog *tdx_event_log_parse(const char *json, gsize len, GError **error);
 char *tdx_event_log_print(TdxEventLog *log);
 /* One event as a compact JSON object (a line of the runtime log). */
 char *tdx_event_print(const TdxEvent *event);
-/* Parses a binary CCEL table; events of lane 0 (MRTD) are dropped. */
+/* Parses a binary CCEL table. Dropped, because no register holds them: events of lane 0 (MRTD) and EV_NO_ACTION. */
 TdxEventLog *tdx_ccel_parse(const void *data, gsize len, GError **error);
 /* Writes a binary CCEL table with one SHA-384 digest an event, padded with 0xff to `size` (for the simulated platform). */
 GBytes *tdx_ccel_build(TdxEventLog *log, gsize size, GError **error);

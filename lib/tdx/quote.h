@@ -53,7 +53,9 @@ typedef struct {
   gsize cert_len;
 } Quote;
 
-/* Error INVALID or TOO_LARGE with what was wrong; the quote is NULL then. Keeps a reference to `raw`. */
+/* Judges the layout only: versions 3 (SGX), 4 and 5 (TDX), every inner length. The attestation key type and the vendor are
+ * left to the verifier. Error INVALID or TOO_LARGE, whose text begins with the class of B.13 ("parse error",
+ * "unsupported version"); the quote is NULL then. Keeps a reference to `raw`. */
 Quote *quote_parse(GBytes *raw, GError **error);
 void quote_free(Quote *quote);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Quote, quote_free)

@@ -1,0 +1,104 @@
+/* One event: its digest and its JSON form. */
+#include "tdx/event_log.h"
+
+#include "base/error.h"
+#include "base/hex.h"
+#include "base/json.h"
+#include "crypto/digest.h"
+
+#include <string.h>
+
+TdxEvent *tdx_event_new(guint32 imr, guint32 type, const guint8 digest[48], const char *name, GBytes *payload) {
+  TdxEvent *event = g_new0(TdxEvent, 1);
+  event->imr = imr;
+  event->type = type;
+  memcpy(event->digest, digest, sizeof event->digest);
+  event->name = g_strdup(name);
+  event->payload = g_bytes_ref(payload);
+  event->version = 1;
+  return event;
+}
+
+void tdx_event_free(TdxEvent *event) {
+  if (!event)
+    return;
+  g_free(event->name);
+  g_bytes_unref(event->payload);
+  g_free(event);
+}
+
+gboolean tdx_event_name_ok(const char *name) {
+  gsize len = strlen(name);
+  return len >= 1 && len <= TDX_EVENT_NAME_MAX &&
+         strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/-") == len;
+}
+
+void tdx_runtime_digest_v1(const char *name, const void *payload, gsize len, guint8 out[48]) {
+  g_autoptr(GByteArray) preimage = g_byte_array_new();
+  guint32 type = GUINT32_TO_LE(TDX_RUNTIME_EVENT_TYPE);
+  g_byte_array_append(preimage, (const guint8 *)&type, sizeof type);
+  g_byte_array_append(preimage, (const guint8 *)":", 1);
+  g_byte_array_append(preimage, (const guint8 *)name, (guint)strlen(name));
+  g_byte_array_append(preimage, (const guint8 *)":", 1);
+  if (len > 0)
+    g_byte_array_append(preimage, payload, (guint)len);
+  digest_sha384(preimage->data, preimage->len, out);
+}
+
+/* A string as RFC 8785 writes it: short escapes where JSON has them, other controls in lower-case hex, the rest verbatim. */
+static void append_canonical_string(GString *out, const char *text) {
+  static const char shorts[] = "\b\f\n\r\t\"\\", letters[] = "bfnrt\"\\";
+  g_string_append_c(out, '"');
+  for (const char *c = text; *c; c++) {
+    const char *found = strchr(shorts, *c);
+    if (found)
+      g_string_append_printf(out, "\\%c", letters[found - shorts]);
+    else if ((guchar)*c < 0x20)
+      g_string_append_printf(out, "\\u%04x", *c);
+    else
+      g_string_append_c(out, *c);
+  }
+  g_string_append_c(out, '"');
+}
+
+void tdx_runtime_digest_v2(const char *name, const void *payload, gsize len, guint8 out[48]) {
+  g_autofree char *payload_hex = hex_encode(payload, len);
+  g_autoptr(GString) preimage = g_string_new("{\"name\":");
+  append_canonical_string(preimage, name);
+  g_string_append_printf(preimage, ",\"payload\":\"%s\",\"type\":%u}", payload_hex, TDX_RUNTIME_EVENT_TYPE);
+  digest_sha384(preimage->str, preimage->len, out);
+}
+
+TdxEvent *tdx_runtime_event(const char *name, const void *payload, gsize len, GError **error) {
+  if (!tdx_event_name_ok(name)) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "event name must be 1 to %d characters of [A-Za-z0-9._/-]",
+                TDX_EVENT_NAME_MAX);
+    return NULL;
+  }
+  if (len > TDX_EVENT_PAYLOAD_MAX) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "event payload is larger than %d bytes", TDX_EVENT_PAYLOAD_MAX);
+    return NULL;
+  }
+  guint8 digest[48];
+  tdx_runtime_digest_v1(name, payload, len, digest);
+  g_autoptr(GBytes) bytes = g_bytes_new(payload, len);
+  return tdx_event_new(TDX_RUNTIME_RTMR, TDX_RUNTIME_EVENT_TYPE, digest, name, bytes);
+}
+
+static void set_string(json_t *object, const char *key, const char *text) {
+  json_object_set_new(object, key, json_string(text));
+}
+
+char *tdx_event_print(const TdxEvent *event) {
+  g_autofree char *digest = hex_encode(event->digest, sizeof event->digest);
+  g_autofree char *payload = hex_encode_bytes(event->payload);
+  g_autoptr(json_t) object = json_object();
+  json_object_set_new(object, "imr", json_integer(event->imr));
+  json_object_set_new(object, "event_type", json_integer(event->type));
+  set_string(object, "digest", digest);
+  set_string(object, "event", event->name);
+  set_string(object, "event_payload", payload);
+  if (event->version == 2)
+    json_object_set_new(object, "version", json_integer(2));
+  return json_print(object);
+}

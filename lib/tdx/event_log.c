@@ -1,0 +1,167 @@
+/* Event logs in their JSON form (spec: attestation C.1, C.4). */
+#include "tdx/event_log.h"
+
+#include "base/error.h"
+#include "base/hex.h"
+#include "base/json.h"
+#include "crypto/digest.h"
+#include "tdx/event_log_internal.h"
+
+#include <string.h>
+
+#define FOREIGN_PAYLOAD_MAX (1024 * 1024)
+
+TdxEventLog *tdx_event_log_new(void) { return g_ptr_array_new_with_free_func((GDestroyNotify)tdx_event_free); }
+
+static gboolean invalid(GError **error, const char *text) {
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s", text);
+  return FALSE;
+}
+
+gboolean tdx_event_log_append(TdxEventLog *log, TdxEvent *event, GError **error) {
+  gboolean is_runtime = event->type == TDX_RUNTIME_EVENT_TYPE;
+  gboolean placed = FALSE;
+  if (log->len >= TDX_LOG_MAX_EVENTS)
+    invalid(error, "event log has too many events");
+  else if (event->imr >= TDX_N_RTMRS)
+    invalid(error, "event names a register that does not exist");
+  else if (is_runtime != (event->imr == TDX_RUNTIME_RTMR))
+    invalid(error, is_runtime ? "runtime event outside rtmr3" : "event of another type on rtmr3");
+  else
+    placed = TRUE;
+  if (placed)
+    g_ptr_array_add(log, event);
+  else
+    tdx_event_free(event);
+  return placed;
+}
+
+static void derive_digest(const TdxEvent *event, guint8 out[48]) {
+  gsize len;
+  const void *payload = g_bytes_get_data(event->payload, &len);
+  if (event->version == 2)
+    tdx_runtime_digest_v2(event->name, payload, len, out);
+  else
+    tdx_runtime_digest_v1(event->name, payload, len, out);
+}
+
+/* The digest of a runtime event follows from its name and payload; what the log says may only agree. A preimage is one
+ * more way to say it. */
+static gboolean check_runtime_digest(TdxEvent *event, const char *claimed, const char *preimage, GError **error) {
+  derive_digest(event, event->digest);
+  guint8 given[48];
+  gboolean agrees = TRUE;
+  if (*claimed) {
+    if (!hex_decode_fixed(claimed, given, sizeof given, error))
+      return FALSE;
+    agrees = memcmp(given, event->digest, sizeof given) == 0;
+  }
+  if (*preimage) {
+    g_autoptr(GBytes) bytes = hex_decode(preimage, strlen(preimage), error);
+    if (!bytes)
+      return FALSE;
+    gsize len;
+    const void *data = g_bytes_get_data(bytes, &len);
+    digest_sha384(data, len, given);
+    agrees = agrees && memcmp(given, event->digest, sizeof given) == 0;
+  }
+  if (!agrees)
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "event digest mismatch");
+  return agrees;
+}
+
+static gboolean read_digest(const json_t *object, TdxEvent *event, GError **error) {
+  const char *claimed, *preimage;
+  if (!json_get_string_or(object, "digest", "", &claimed, "event", error) ||
+      !json_get_string_or(object, "preimage", "", &preimage, "event", error))
+    return FALSE;
+  if (event->type == TDX_RUNTIME_EVENT_TYPE)
+    return check_runtime_digest(event, claimed, preimage, error);
+  if (hex_decode_fixed(claimed, event->digest, sizeof event->digest, error))
+    return TRUE;
+  g_prefix_error(error, "event.digest: ");
+  return FALSE;
+}
+
+static GBytes *read_payload(const json_t *object, GError **error) {
+  const char *text = json_get_string(object, "event_payload", "event", error);
+  if (!text)
+    return NULL;
+  gsize len = strlen(text);
+  if (len > 2 * (gsize)FOREIGN_PAYLOAD_MAX) {
+    invalid(error, "event payload is too large");
+    return NULL;
+  }
+  return hex_decode(text, len, error);
+}
+
+static TdxEvent *read_event(const json_t *object, GError **error) {
+  guint64 imr, type, version;
+  if (!json_require_object(object, "event", error) ||
+      !json_get_uint(object, "imr", TDX_N_RTMRS - 1, &imr, "event", error) ||
+      !json_get_uint(object, "event_type", G_MAXUINT32, &type, "event", error) ||
+      !json_get_uint_or(object, "version", 1, 2, &version, "event", error))
+    return NULL;
+  if (version == 0) {
+    invalid(error, "event version must be 1 or 2");
+    return NULL;
+  }
+  const char *name = json_get_string(object, "event", "event", error);
+  g_autoptr(GBytes) payload = name ? read_payload(object, error) : NULL;
+  if (!payload)
+    return NULL;
+  static const guint8 unset[48];
+  TdxEvent *event = tdx_event_new((guint32)imr, (guint32)type, unset, name, payload);
+  event->version = (guint)version;
+  if (read_digest(object, event, error))
+    return event;
+  tdx_event_free(event);
+  return NULL;
+}
+
+static gboolean append_item(TdxEventLog *log, const json_t *item, GError **error) {
+  TdxEvent *event = read_event(item, error);
+  if (event && tdx_event_log_append(log, event, error))
+    return TRUE;
+  g_prefix_error(error, "event log, event %u: ", log->len);
+  return FALSE;
+}
+
+TdxEventLog *tdx_event_log_parse(const char *json, gsize len, GError **error) {
+  if (len > TDX_LOG_MAX_JSON) {
+    invalid(error, "event log is too large");
+    return NULL;
+  }
+  g_autoptr(json_t) array = json_parse(json, len, "event log", error);
+  if (!array)
+    return NULL;
+  if (!json_is_array(array)) {
+    invalid(error, "event log: expected an array");
+    return NULL;
+  }
+  g_autoptr(TdxEventLog) log = tdx_event_log_new();
+  size_t index;
+  json_t *item;
+  json_array_foreach(array, index, item) {
+    if (!append_item(log, item, error))
+      return NULL;
+  }
+  return g_steal_pointer(&log);
+}
+
+gboolean tdx_event_log_append_line(TdxEventLog *log, const char *line, gsize len, GError **error) {
+  g_autoptr(json_t) item = json_parse(line, len, "event", error);
+  return item && append_item(log, item, error);
+}
+
+char *tdx_event_log_print(TdxEventLog *log) {
+  GString *out = g_string_new("[");
+  for (guint i = 0; i < log->len; i++) {
+    g_autofree char *event = tdx_event_print(g_ptr_array_index(log, i));
+    if (i > 0)
+      g_string_append_c(out, ',');
+    g_string_append(out, event);
+  }
+  g_string_append_c(out, ']');
+  return g_string_free(out, FALSE);
+}
