@@ -9,7 +9,7 @@
 #define MAX_DEPTH 128
 
 /* jansson's own nesting limit is 2048, enough to exhaust a small thread stack; dstack's limit is 128. */
-static gboolean depth_ok(const char *text, gsize len) {
+static gboolean depth_ok(const char *text, gsize len, guint max_depth) {
   guint depth = 0;
   gboolean in_string = FALSE;
   for (gsize i = 0; i < len; i++) {
@@ -22,7 +22,7 @@ static gboolean depth_ok(const char *text, gsize len) {
     } else if (c == '"') {
       in_string = TRUE;
     } else if (c == '{' || c == '[') {
-      if (++depth > MAX_DEPTH)
+      if (++depth > max_depth)
         return FALSE;
     } else if ((c == '}' || c == ']') && depth > 0) {
       depth--;
@@ -32,8 +32,12 @@ static gboolean depth_ok(const char *text, gsize len) {
 }
 
 json_t *json_parse(const char *text, gsize len, const char *what, GError **error) {
-  if (!depth_ok(text, len)) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s: nested deeper than %d", what, MAX_DEPTH);
+  return json_parse_bounded(text, len, MAX_DEPTH, what, error);
+}
+
+json_t *json_parse_bounded(const char *text, gsize len, guint max_depth, const char *what, GError **error) {
+  if (!depth_ok(text, len, max_depth)) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s: nested deeper than %u", what, max_depth);
     return NULL;
   }
   json_error_t reason;

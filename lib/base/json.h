@@ -12,6 +12,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_t, json_decref)
 
 /* Parses UTF-8 text. Error INVALID "<what>: <reason> at line N". New reference. */
 json_t *json_parse(const char *text, gsize len, const char *what, GError **error);
+/* The same for text that may nest at most `max_depth` levels. */
+json_t *json_parse_bounded(const char *text, gsize len, guint max_depth, const char *what, GError **error);
 /* Reads and parses a file of at most `max` bytes. */
 json_t *json_parse_file(const char *path, gsize max, GError **error);
 /* Compact text in insertion order, UTF-8; '/' is not escaped. */

@@ -53,29 +53,37 @@ const char *tcb_status_name(TcbStatus status);
 
 /* The eight parts of B.1, parsed once and reusable for many quotes. */
 typedef struct DcapCollateral DcapCollateral;
+/* Error INVALID or TOO_LARGE; the text begins with "collateral decode". The object may be shared between threads: what
+ * it remembers about signatures and certificates is guarded. */
 DcapCollateral *dcap_collateral_parse(const char *json, gsize len, GError **error);
 void dcap_collateral_free(DcapCollateral *collateral);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DcapCollateral, dcap_collateral_free)
 
 typedef struct {
-  X509 *root;   /* trust anchor; NULL: the compiled-in Intel SGX Root CA */
-  gint64 now;   /* Unix seconds */
+  X509 *root; /* trust anchor; NULL: the compiled-in Intel SGX Root CA */
+  gint64 now; /* Unix seconds */
 } DcapOptions;
 
 typedef struct {
-  DcapFailure failure;     /* DCAP_OK when verified */
-  TcbStatus status;        /* merged */
+  DcapFailure failure; /* DCAP_OK when verified */
+  TcbStatus status;    /* merged */
   TcbStatus platform_status, module_status, qe_status;
-  GPtrArray *advisory_ids; /* char*, in order of first appearance */
+  gboolean has_module_status; /* SGX, and TDX modules without an identity of their own, have none */
+  GPtrArray *advisory_ids;    /* char*, in order of first appearance */
   guint8 ppid[16];
-  gboolean external_root;  /* verified under a root that is not Intel's */
+  gboolean external_root; /* verified under a root that is not Intel's */
 } DcapVerdict;
 void dcap_verdict_clear(DcapVerdict *verdict);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DcapVerdict, dcap_verdict_clear)
 
-/* TRUE only when every check of B.5 passed; then the status is any but TCB_REVOKED, and the caller's policy decides about
- * it. FALSE sets verdict->failure and an UNVERIFIED (or INVALID) error whose text begins with the failure's name. */
-gboolean dcap_verify(const Quote *quote, const DcapCollateral *collateral, const DcapOptions *options, DcapVerdict *verdict,
-                     GError **error);
+/* TRUE only when every check of B.5 passed; then the status is any but TCB_REVOKED, and the caller's policy decides
+ * about it. FALSE sets verdict->failure and an UNVERIFIED (or INVALID) error whose text begins with the failure's name.
+ */
+gboolean dcap_verify(const Quote *quote, const DcapCollateral *collateral, const DcapOptions *options,
+                     DcapVerdict *verdict, GError **error);
+/* The same on bytes: parsing is one of the steps, so that a quote that is no quote has a verdict as well. *quote (may
+ * be NULL) gets the parsed quote, verified or not; NULL when parsing was not reached or failed. */
+gboolean dcap_verify_bytes(GBytes *raw, const DcapCollateral *collateral, const DcapOptions *options,
+                           DcapVerdict *verdict, Quote **quote, GError **error);
 /* Intel's root as compiled in. Borrowed. */
 X509 *dcap_intel_root(void);

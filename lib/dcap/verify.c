@@ -1,0 +1,242 @@
+#include "dcap/dcap.h"
+
+#include "crypto/digest.h"
+#include "crypto/p256.h"
+#include "dcap/attributes.h"
+#include "dcap/chain.h"
+#include "dcap/collateral.h"
+#include "dcap/failure.h"
+#include "dcap/header.h"
+#include "dcap/pck.h"
+#include "dcap/status.h"
+
+#include <string.h>
+
+#define PCK_NAME "SGX PCK Certificate"
+#define QE_AUTH_SIZE 32
+#define QE_REPORT_SIZE 384
+#define CERT_TYPE_PCK_CHAIN 5
+
+/* One verification on its way through the steps of B.5. */
+typedef struct {
+  const DcapCollateral *collateral;
+  DcapTrust trust;
+  GBytes *raw;    /* to be parsed as a step, or NULL */
+  Quote **parsed; /* where the parsed quote goes */
+  const Quote *quote;
+  GPtrArray *pck_chain;
+  DcapPck pck;
+  SgxReport qe_report;
+  const DcapTcbLevel *platform_level;
+  const DcapIsvLevel *module_level, *qe_level;
+} Verification;
+
+typedef DcapFailure (*Step)(Verification *v, GError **error);
+
+static DcapFailure check_anchor(Verification *v, GError **error) { return dcap_anchor_verify(&v->trust, error); }
+
+static DcapFailure check_quote_kind(Verification *v, GError **error) {
+  if (!v->raw)
+    return dcap_header_check(v->quote, error);
+  DcapFailure failure = dcap_quote_parse(v->raw, v->parsed, error);
+  v->quote = *v->parsed;
+  return failure;
+}
+
+static DcapFailure check_tcb_info(Verification *v, GError **error) {
+  const DcapCollateral *collateral = v->collateral;
+  DcapFailure failure =
+      dcap_signed_json_verify(collateral->tcb_document, &v->trust, DCAP_BAD_TCB_INFO_SIGNATURE, error);
+  if (failure != DCAP_OK)
+    return failure;
+  if (!collateral->tcb_info)
+    return dcap_fail(error, DCAP_COLLATERAL_DECODE, "%s", collateral->tcb_info_error->message);
+  return dcap_tcb_info_check_type(collateral->tcb_info, v->quote->tee_type, error);
+}
+
+static DcapFailure check_qe_identity(Verification *v, GError **error) {
+  const DcapCollateral *collateral = v->collateral;
+  DcapFailure failure =
+      dcap_signed_json_verify(collateral->qe_document, &v->trust, DCAP_BAD_QE_IDENTITY_SIGNATURE, error);
+  if (failure != DCAP_OK)
+    return failure;
+  if (!collateral->qe_identity)
+    return dcap_fail(error, DCAP_COLLATERAL_DECODE, "%s", collateral->qe_identity_error->message);
+  return dcap_qe_identity_check_type(collateral->qe_identity, v->quote->tee_type, error);
+}
+
+static DcapFailure parse_pck_chain(Verification *v, GError **error) {
+  const char *pem = v->collateral->pck_chain;
+  gsize len = pem ? strlen(pem) : v->quote->cert_len;
+  if (!pem && v->quote->cert_type != CERT_TYPE_PCK_CHAIN)
+    return dcap_fail(error, DCAP_CHAIN_INVALID, "neither quote nor collateral has a pck certificate chain");
+  g_autoptr(GError) why = NULL;
+  v->pck_chain = dcap_chain_parse(pem ? pem : (const char *)v->quote->cert_data, len, v->collateral->certs, &why);
+  return v->pck_chain ? DCAP_OK : dcap_fail(error, DCAP_CHAIN_INVALID, "pck chain: %s", why->message);
+}
+
+static DcapFailure check_pck_chain(Verification *v, GError **error) {
+  DcapFailure failure = parse_pck_chain(v, error);
+  if (failure == DCAP_OK)
+    failure = dcap_chain_verify(v->pck_chain, &v->trust, PCK_NAME, error);
+  if (failure != DCAP_OK)
+    return failure;
+  for (guint i = 0; i < v->pck_chain->len; i++)
+    dcap_cert_cache_add(v->collateral->certs, v->pck_chain->pdata[i]);
+  const DcapCert *leaf = v->pck_chain->pdata[0];
+  g_autoptr(GError) why = NULL;
+  if (!dcap_pck_from_cert(leaf->x509, &v->pck, &why))
+    return dcap_fail(error, DCAP_PARSE_ERROR, "pck certificate: %s", why->message);
+  return DCAP_OK;
+}
+
+static DcapFailure check_qe_report_signature(Verification *v, GError **error) {
+  const DcapCert *leaf = v->pck_chain->pdata[0];
+  if (!p256_verify_raw(leaf->point, v->quote->qe_report, QE_REPORT_SIZE, v->quote->qe_report_signature))
+    return dcap_fail(error, DCAP_BAD_QE_REPORT_SIGNATURE, "not signed by the pck certificate's key");
+  sgx_report_parse(v->quote->qe_report, &v->qe_report);
+  return DCAP_OK;
+}
+
+/* The quoting enclave vouches for the attestation key: its report data is sha256(key || authentication data) || 0^32.
+ */
+static DcapFailure check_qe_report_data(Verification *v, GError **error) {
+  const Quote *quote = v->quote;
+  if (quote->qe_auth_len != QE_AUTH_SIZE)
+    return dcap_fail(error, DCAP_QE_REPORT_DATA_MISMATCH, "authentication data of %" G_GSIZE_FORMAT " bytes",
+                     quote->qe_auth_len);
+  guint8 vouched[64 + QE_AUTH_SIZE], expected[64] = {0};
+  memcpy(vouched, quote->attestation_key, 64);
+  memcpy(vouched + 64, quote->qe_auth_data, QE_AUTH_SIZE);
+  digest_sha256(vouched, sizeof vouched, expected);
+  if (memcmp(v->qe_report.report_data, expected, sizeof expected) != 0)
+    return dcap_fail(error, DCAP_QE_REPORT_DATA_MISMATCH, "the attestation key is not the quoting enclave's");
+  return DCAP_OK;
+}
+
+static DcapFailure check_qe_policy(Verification *v, GError **error) {
+  return dcap_qe_identity_match(v->collateral->qe_identity, &v->qe_report, &v->qe_level, error);
+}
+
+static DcapFailure check_quote_signature(Verification *v, GError **error) {
+  const Quote *quote = v->quote;
+  if (!p256_verify_raw(quote->attestation_key, quote->signed_data, quote->signed_len, quote->signature))
+    return dcap_fail(error, DCAP_BAD_QUOTE_SIGNATURE, "not signed by the attestation key");
+  return DCAP_OK;
+}
+
+static DcapFailure check_platform_model(Verification *v, GError **error) {
+  const DcapTcbInfo *info = v->collateral->tcb_info;
+  if (memcmp(v->pck.fmspc, info->fmspc, sizeof info->fmspc) != 0)
+    return dcap_fail(error, DCAP_FMSPC_MISMATCH, "tcb info is about another platform model");
+  if (memcmp(v->pck.pce_id, info->pce_id, sizeof info->pce_id) != 0)
+    return dcap_fail(error, DCAP_FMSPC_MISMATCH, "tcb info is about another provisioning enclave (pceId)");
+  return DCAP_OK;
+}
+
+static DcapFailure match_tcb(Verification *v, GError **error) {
+  const DcapTcbInfo *info = v->collateral->tcb_info;
+  const TdReport *td = v->quote->tee_type == TEE_TDX ? &v->quote->td : NULL;
+  DcapFailure failure = dcap_tcb_info_match(info, &v->pck, td, &v->platform_level, error);
+  if (failure == DCAP_OK && td)
+    failure = dcap_tcb_info_match_module(info, td, &v->module_level, error);
+  return failure;
+}
+
+static TcbStatus merged_status(const Verification *v) {
+  TcbStatus status = v->platform_level->status;
+  if (v->module_level)
+    status = tcb_status_merge(status, v->module_level->status);
+  return tcb_status_merge(status, v->qe_level->status);
+}
+
+static DcapFailure check_not_revoked(Verification *v, GError **error) {
+  if (merged_status(v) == TCB_REVOKED)
+    return dcap_fail(error, DCAP_TCB_REVOKED, "platform, module or quoting enclave");
+  return DCAP_OK;
+}
+
+static DcapFailure check_attributes(Verification *v, GError **error) { return dcap_check_attributes(v->quote, error); }
+
+/* The order decides which failure is reported when there are several. */
+static const Step steps[] = {
+    check_anchor,         check_quote_kind, check_tcb_info,
+    check_qe_identity,    check_pck_chain,  check_qe_report_signature,
+    check_qe_report_data, check_qe_policy,  check_quote_signature,
+    check_platform_model, match_tcb,        check_not_revoked,
+    check_attributes,
+};
+
+static void fill_verdict(const Verification *v, DcapVerdict *verdict) {
+  verdict->status = merged_status(v);
+  verdict->platform_status = v->platform_level->status;
+  verdict->qe_status = v->qe_level->status;
+  tcb_advisories_merge(verdict->advisory_ids, v->platform_level->advisory_ids);
+  if (v->module_level) {
+    verdict->has_module_status = TRUE;
+    verdict->module_status = v->module_level->status;
+    tcb_advisories_merge(verdict->advisory_ids, v->module_level->advisory_ids);
+  }
+  tcb_advisories_merge(verdict->advisory_ids, v->qe_level->advisory_ids);
+  memcpy(verdict->ppid, v->pck.ppid, sizeof verdict->ppid);
+}
+
+static DcapCert *trusted_root(const DcapCollateral *collateral, const DcapOptions *options, GError **error) {
+  if (!options->root)
+    return dcap_cert_ref(dcap_intel_root_cert());
+  guint8 *encoded = NULL;
+  int len = i2d_X509(options->root, &encoded);
+  g_autoptr(GBytes) der = g_bytes_new(encoded, len > 0 ? (gsize)len : 0);
+  OPENSSL_free(encoded);
+  g_autoptr(GError) why = NULL;
+  DcapCert *root = dcap_cert_cache_parse(collateral->certs, der, &why);
+  if (root)
+    dcap_cert_cache_add(collateral->certs, root);
+  else
+    dcap_fail(error, DCAP_CHAIN_INVALID, "trust anchor: %s", why->message);
+  return root;
+}
+
+static gboolean run(Verification *v, const DcapOptions *options, DcapVerdict *verdict, GError **error) {
+  /* Until all steps have passed, the verdict is the worst there is. */
+  *verdict = (DcapVerdict){.failure = DCAP_CHAIN_INVALID,
+                           .status = TCB_REVOKED,
+                           .platform_status = TCB_REVOKED,
+                           .module_status = TCB_REVOKED,
+                           .qe_status = TCB_REVOKED,
+                           .advisory_ids = g_ptr_array_new_with_free_func(g_free)};
+  g_autoptr(DcapCert) root = trusted_root(v->collateral, options, error);
+  if (!root)
+    return FALSE;
+  verdict->external_root = !dcap_cert_equal(root, dcap_intel_root_cert());
+  v->trust = (DcapTrust){.root = root,
+                         .intel_names = !verdict->external_root,
+                         .crls = v->collateral->crls,
+                         .n_crls = DCAP_N_CRLS,
+                         .now = options->now};
+  verdict->failure = DCAP_OK;
+  for (guint i = 0; i < G_N_ELEMENTS(steps) && verdict->failure == DCAP_OK; i++)
+    verdict->failure = steps[i](v, error);
+  if (verdict->failure == DCAP_OK)
+    fill_verdict(v, verdict);
+  g_clear_pointer(&v->pck_chain, g_ptr_array_unref);
+  return verdict->failure == DCAP_OK;
+}
+
+gboolean dcap_verify(const Quote *quote, const DcapCollateral *collateral, const DcapOptions *options,
+                     DcapVerdict *verdict, GError **error) {
+  Verification verification = {.collateral = collateral, .quote = quote};
+  return run(&verification, options, verdict, error);
+}
+
+gboolean dcap_verify_bytes(GBytes *raw, const DcapCollateral *collateral, const DcapOptions *options,
+                           DcapVerdict *verdict, Quote **quote, GError **error) {
+  g_autoptr(Quote) parsed = NULL;
+  Verification verification = {.collateral = collateral, .raw = raw, .parsed = &parsed};
+  gboolean verified = run(&verification, options, verdict, error);
+  if (quote)
+    *quote = g_steal_pointer(&parsed);
+  return verified;
+}
+
+void dcap_verdict_clear(DcapVerdict *verdict) { g_clear_pointer(&verdict->advisory_ids, g_ptr_array_unref); }
