@@ -6,7 +6,7 @@
 #include <glib.h>
 
 typedef struct {
-  guint version;     /* 1; 2 is NOT_IMPLEMENTED in this slice */
+  guint version;     /* 1 */
   GBytes *pubkey;    /* SPKI DER */
   char *org_name;    /* NULL: none */
   char *subject;
@@ -19,6 +19,7 @@ void ratls_csr_free(RatlsCsr *csr);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RatlsCsr, ratls_csr_free)
 
 GBytes *ratls_csr_encode(const RatlsCsr *csr);
-/* Decodes and verifies the signature over the received bytes, then the confirm word. Trailing bytes, non-minimal lengths,
+/* `version` is the api_version of SignCert: 0 and 1 mean the same form, 2 is NOT_IMPLEMENTED in this slice, others INVALID.
+ * Decodes and verifies the signature over the received bytes, then the confirm word. Trailing bytes, non-minimal lengths,
  * and keys that are not P-256 are errors. */
 RatlsCsr *ratls_csr_open(guint version, GBytes *encoded, GBytes *signature, GError **error);

@@ -25,6 +25,8 @@ typedef struct {
   const char *pccs_url;        /* NOT_IMPLEMENTED in this slice when collateral_path is NULL */
   gint64 (*clock)(void);       /* NULL: the system's */
 } RatlsVerifierOptions;
+/* Reads both files, so that a mistake shows at start. Errors: DENIED (a root that is not allowed), NOT_IMPLEMENTED, and those of
+ * reading and parsing. */
 RatlsVerifier *ratls_verifier_new(const RatlsVerifierOptions *options, GError **error);
 RatlsVerifier *ratls_verifier_ref(RatlsVerifier *verifier);
 void ratls_verifier_unref(RatlsVerifier *verifier);
@@ -49,14 +51,18 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VerifiedEvidence, verified_evidence_free)
 VerifiedEvidence *ratls_verify_evidence(RatlsVerifier *verifier, GBytes *quote, const char *log_json, gsize log_len,
                                         const guint8 report_data[TDX_REPORT_DATA_SIZE], GError **error);
 /* The evidence inside a certificate, bound to the certificate's own key. *out is NULL (and TRUE returned) when the
- * certificate carries none. */
+ * certificate carries none. Error NOT_IMPLEMENTED when it has only the versioned form (.8), INVALID for a quote without log. */
 gboolean ratls_verify_certificate(RatlsVerifier *verifier, X509 *cert, VerifiedEvidence **out, GError **error);
 
-/* The app id extension; *out NULL when there is none. Trustworthy only under the KMS root, never under the temp CA. */
+/* The app id extension, 20 bytes (error INVALID otherwise); *out NULL when there is none. Trustworthy only under the KMS root, never under the temp CA. */
 gboolean ratls_cert_app_id(X509 *cert, GBytes **out, GError **error);
 /* The usage extension ("kms:rpc", "app:ca", "app:custom"); *out NULL when there is none. */
 gboolean ratls_cert_usage(X509 *cert, char **out, GError **error);
 
-/* A self-made client certificate: a fresh key, evidence of `platform` bound to it, subject "RA-TLS TEMP Cert", signed by
+/* A quote of `platform` bound to a P-256 key, and the event log (JSON text) that replays to it: what the certificates and
+ * requests of that key carry. New references. */
+gboolean ratls_take_evidence(TdxPlatform *platform, EVP_PKEY *key, GBytes **quote, GBytes **event_log, GError **error);
+
+/* A self-made client certificate for `key`: evidence of `platform` bound to it, subject "RA-TLS TEMP Cert", signed by
  * the KMS's public temp CA (spec: kms 9). */
 X509 *ratls_temp_certificate(TdxPlatform *platform, EVP_PKEY *key, X509 *temp_ca, EVP_PKEY *temp_ca_key, GError **error);

@@ -1,0 +1,197 @@
+/* Judging evidence, in the order of spec attestation B.12. */
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "ratls/collateral.h"
+#include "ratls/evidence.h"
+#include "tdx/report_data.h"
+
+#include <string.h>
+
+#define ROOT_MAX_SIZE (64 * 1024)
+#define TD_ATTRIBUTE_DEBUG 0x01
+#define LAST_BOOT_EVENT "boot-mr-done"
+
+struct RatlsVerifier {
+  gatomicrefcount references;
+  X509 *root; /* NULL: Intel's */
+  CollateralFile *collateral;
+  gint64 (*clock)(void);
+};
+
+static gint64 system_clock(void) { return g_get_real_time() / G_USEC_PER_SEC; }
+
+static gboolean load_root(RatlsVerifier *verifier, const RatlsVerifierOptions *options, GError **error) {
+  if (!options->root_ca_path)
+    return TRUE;
+  if (!options->allow_external_root) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED,
+                "%s: a root other than Intel's needs insecure_allow_external_trust_anchors = true", options->root_ca_path);
+    return FALSE;
+  }
+  g_autoptr(GBytes) pem = file_read(options->root_ca_path, ROOT_MAX_SIZE, error);
+  if (pem)
+    verifier->root = cert_from_pem(g_bytes_get_data(pem, NULL), g_bytes_get_size(pem), error);
+  if (!verifier->root) {
+    g_prefix_error(error, "failed to read the attestation root %s: ", options->root_ca_path);
+    return FALSE;
+  }
+  log_warn("INSECURE: quotes are trusted under the external root %s, not under Intel's: whoever holds its key can forge them",
+           options->root_ca_path);
+  return TRUE;
+}
+
+static gboolean load_collateral(RatlsVerifier *verifier, const RatlsVerifierOptions *options, GError **error) {
+  if (!options->collateral_path) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_IMPLEMENTED,
+                "fetching collateral from %s is not implemented yet: set collateral_file",
+                options->pccs_url && *options->pccs_url ? options->pccs_url : "a PCCS");
+    return FALSE;
+  }
+  verifier->collateral = collateral_file_new(options->collateral_path, error);
+  return verifier->collateral != NULL;
+}
+
+RatlsVerifier *ratls_verifier_new(const RatlsVerifierOptions *options, GError **error) {
+  g_autoptr(RatlsVerifier) verifier = g_new0(RatlsVerifier, 1);
+  g_atomic_ref_count_init(&verifier->references);
+  verifier->clock = options->clock ? options->clock : system_clock;
+  if (!load_root(verifier, options, error) || !load_collateral(verifier, options, error))
+    return NULL;
+  return g_steal_pointer(&verifier);
+}
+
+RatlsVerifier *ratls_verifier_ref(RatlsVerifier *verifier) {
+  g_atomic_ref_count_inc(&verifier->references);
+  return verifier;
+}
+
+void ratls_verifier_unref(RatlsVerifier *verifier) {
+  if (!verifier || !g_atomic_ref_count_dec(&verifier->references))
+    return;
+  X509_free(verifier->root);
+  collateral_file_free(verifier->collateral);
+  g_free(verifier);
+}
+
+void verified_evidence_free(VerifiedEvidence *evidence) {
+  if (!evidence)
+    return;
+  quote_free(evidence->quote);
+  g_clear_pointer(&evidence->log, g_ptr_array_unref);
+  g_free(evidence->log_json);
+  app_info_free(evidence->app_info);
+  app_info_free(evidence->boot_info);
+  g_clear_pointer(&evidence->advisory_ids, g_ptr_array_unref);
+  g_free(evidence);
+}
+
+static gboolean unverified(GError **error, const char *why) {
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "%s", why);
+  return FALSE;
+}
+
+/* Cheap checks that need no collateral. */
+static Quote *open_quote(GBytes *raw, const guint8 report_data[TDX_REPORT_DATA_SIZE], GError **error) {
+  g_autoptr(Quote) quote = quote_parse(raw, error);
+  if (!quote)
+    return NULL;
+  if (quote->tee_type != TEE_TDX)
+    unverified(error, "not a TDX quote");
+  else if (!bytes_equal_constant_time(quote->td.report_data, report_data, TDX_REPORT_DATA_SIZE))
+    unverified(error, "report data mismatch");
+  else
+    return g_steal_pointer(&quote);
+  return NULL;
+}
+
+static gboolean verify_quote(RatlsVerifier *verifier, VerifiedEvidence *evidence, GError **error) {
+  g_autoptr(CollateralRef) collateral = collateral_file_get(verifier->collateral, error);
+  if (!collateral)
+    return FALSE;
+  const DcapOptions options = {.root = verifier->root, .now = verifier->clock()};
+  g_auto(DcapVerdict) verdict = {0};
+  if (!dcap_verify(evidence->quote, collateral_ref_peek(collateral), &options, &verdict, error))
+    return FALSE;
+  evidence->tcb_status = verdict.status;
+  evidence->advisory_ids = verdict.advisory_ids ? g_ptr_array_ref(verdict.advisory_ids) : g_ptr_array_new();
+  evidence->external_root = verdict.external_root;
+  return TRUE;
+}
+
+static gboolean all_zero(const guint8 *data, gsize len) {
+  guint8 any = 0;
+  for (gsize i = 0; i < len; i++)
+    any |= data[i];
+  return any == 0;
+}
+
+/* Again, though DCAP verification has judged the attributes: these decide whether the TD's memory is its own. */
+static gboolean check_td(const TdReport *td, GError **error) {
+  if (td->td_attributes[0] & TD_ATTRIBUTE_DEBUG)
+    return unverified(error, "debug: the TD can be debugged by its host");
+  if (!all_zero(td->mr_signer_seam, sizeof td->mr_signer_seam))
+    return unverified(error, "the TDX module was not signed by Intel");
+  if (!all_zero(td->mr_service_td, sizeof td->mr_service_td))
+    return unverified(error, "service td: a service TD is bound");
+  return TRUE;
+}
+
+static gboolean decode_log(VerifiedEvidence *evidence, const char *json, gsize len, GError **error) {
+  evidence->log = tdx_event_log_parse(json, len, error);
+  if (!evidence->log) {
+    g_prefix_error(error, "event log: ");
+    return FALSE;
+  }
+  evidence->log_json = g_strndup(json, len);
+  evidence->app_info = app_info_decode(evidence->quote, evidence->log, APP_INFO_RUNTIME, error);
+  if (!evidence->app_info)
+    return FALSE;
+  if (!tdx_event_log_find(evidence->log, LAST_BOOT_EVENT))
+    return TRUE;
+  evidence->boot_info = app_info_decode(evidence->quote, evidence->log, APP_INFO_BOOT_TIME, error);
+  return evidence->boot_info != NULL;
+}
+
+VerifiedEvidence *ratls_verify_evidence(RatlsVerifier *verifier, GBytes *quote, const char *log_json, gsize log_len,
+                                        const guint8 report_data[TDX_REPORT_DATA_SIZE], GError **error) {
+  g_autoptr(VerifiedEvidence) evidence = g_new0(VerifiedEvidence, 1);
+  evidence->quote = open_quote(quote, report_data, error);
+  if (!evidence->quote || !verify_quote(verifier, evidence, error) ||
+      !decode_log(evidence, log_json, log_len, error) || !check_td(&evidence->quote->td, error))
+    return NULL;
+  return g_steal_pointer(&evidence);
+}
+
+/* A certificate that carries evidence only in a form we can't judge must not pass for one without evidence. */
+static gboolean read_evidence(X509 *cert, GBytes **quote, GBytes **event_log, GError **error) {
+  g_autoptr(GBytes) newer = NULL;
+  if (!cert_extension(cert, RATLS_OID_QUOTE, quote, error) ||
+      !cert_extension(cert, RATLS_OID_EVENT_LOG, event_log, error) ||
+      !cert_extension_raw(cert, RATLS_OID_ATTESTATION, &newer, error))
+    return FALSE;
+  if (!*quote == !*event_log && (*quote || !newer))
+    return TRUE;
+  if (!*quote && !*event_log)
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_IMPLEMENTED,
+                "certificate: versioned attestation is not implemented yet");
+  else
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "certificate: %s", *quote ? "quote without event log" :
+                                                                                  "event log without quote");
+  return FALSE;
+}
+
+gboolean ratls_verify_certificate(RatlsVerifier *verifier, X509 *cert, VerifiedEvidence **out, GError **error) {
+  g_autoptr(GBytes) quote = NULL, event_log = NULL;
+  *out = NULL;
+  if (!read_evidence(cert, &quote, &event_log, error))
+    return FALSE;
+  if (!quote)
+    return TRUE;
+  g_autoptr(GBytes) spki = cert_spki(cert);
+  guint8 report_data[TDX_REPORT_DATA_SIZE];
+  report_data_ratls(spki, report_data);
+  const char *log_json = g_bytes_get_size(event_log) ? g_bytes_get_data(event_log, NULL) : "";
+  *out = ratls_verify_evidence(verifier, quote, log_json, g_bytes_get_size(event_log), report_data, error);
+  return *out != NULL;
+}
