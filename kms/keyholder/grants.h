@@ -1,0 +1,23 @@
+/* Verdicts of the verifier that wait for the front to ask: each good for one answer, for KMS_GRANT_SECONDS. */
+#pragma once
+
+#include "kms/protocol.h"
+
+#include <glib.h>
+
+typedef struct {
+  guint8 app_id[KMS_APP_ID_SIZE];
+  gboolean has_instance_id;
+  guint8 instance_id[KMS_INSTANCE_ID_SIZE];
+} KeyGrant;
+
+typedef struct GrantTable GrantTable;
+GrantTable *grant_table_new(void);
+void grant_table_free(GrantTable *table);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GrantTable, grant_table_free)
+
+/* `now_us` is monotonic time in microseconds. When the table is full the oldest grant goes. `name` is random. */
+void grant_table_add(GrantTable *table, const KeyGrant *grant, gint64 now_us, guint8 name[KMS_GRANT_SIZE]);
+/* Takes the grant out. Error DENIED: unknown, used or expired. */
+gboolean grant_table_take(GrantTable *table, const guint8 name[KMS_GRANT_SIZE], gint64 now_us, KeyGrant *out,
+                          GError **error);

@@ -1,0 +1,40 @@
+#include "kms/keyholder/keyholder_private.h"
+
+#include "base/error.h"
+
+KeyHolder *keyholder_new(const char *cert_dir, KeyHolderSeal seal, gpointer user_data) {
+  KeyHolder *holder = g_new0(KeyHolder, 1);
+  holder->cert_dir = g_strdup(cert_dir);
+  holder->seal = seal;
+  holder->seal_data = user_data;
+  holder->grants = grant_table_new();
+  return holder;
+}
+
+void keyholder_free(KeyHolder *holder) {
+  if (!holder)
+    return;
+  root_keys_free(holder->keys);
+  kms_certificates_clear(&holder->certificates);
+  grant_table_free(holder->grants);
+  g_free(holder->cert_dir);
+  g_free(holder);
+}
+
+static KeyHolderHandler find_handler(KeyHolder *holder, KeyHolderPeer peer, guint8 type) {
+  if (holder->sealed)
+    return keyholder_sealed_handler(peer, type);
+  return peer == KEYHOLDER_FROM_FRONT ? keyholder_setup_handler(type) : NULL;
+}
+
+WireBuffer *keyholder_answer(KeyHolder *holder, KeyHolderPeer peer, const WireBuffer *request) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(WireBuffer) answer = wire_buffer_new(WIRE_OK);
+  KeyHolderHandler handler = find_handler(holder, peer, wire_type(request));
+  Reader body = wire_body(request);
+  if (!handler)
+    g_set_error(&error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "key holder does not take request %u now", wire_type(request));
+  else if (handler(holder, &body, answer, &error))
+    return g_steal_pointer(&answer);
+  return wire_error_answer(error);
+}

@@ -1,0 +1,22 @@
+/* The key holder's answers: the only code that touches root keys. Two phases: before sealing it makes, stores and loads keys for
+ * the front; afterwards it has neither files nor network and answers kms/protocol.h's short list. */
+#pragma once
+
+#include "kms/wire.h"
+
+#include <glib.h>
+
+typedef enum { KEYHOLDER_FROM_FRONT, KEYHOLDER_FROM_VERIFIER } KeyHolderPeer;
+
+typedef struct KeyHolder KeyHolder;
+/* Called once when the front seals: gives up privileges. */
+typedef gboolean (*KeyHolderSeal)(gpointer user_data, GError **error);
+KeyHolder *keyholder_new(const char *cert_dir, KeyHolderSeal seal, gpointer user_data);
+void keyholder_free(KeyHolder *holder);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KeyHolder, keyholder_free)
+
+/* Brings `cert_dir` in order (see kms/keyholder/key_files.h). */
+gboolean keyholder_prepare(KeyHolder *holder, GError **error);
+
+/* Answers one request; never NULL. */
+WireBuffer *keyholder_answer(KeyHolder *holder, KeyHolderPeer peer, const WireBuffer *request);

@@ -1,0 +1,24 @@
+/* Shared by the two phases of the key holder; nobody else includes it. */
+#pragma once
+
+#include "kms/keyholder/certificates.h"
+#include "kms/keyholder/grants.h"
+#include "kms/keyholder/keyholder.h"
+
+struct KeyHolder {
+  char *cert_dir;
+  KeyHolderSeal seal;
+  gpointer seal_data;
+  gboolean sealed;
+  gboolean stored; /* the keys and certificates below are those on disk */
+  RootKeys *keys;
+  KmsCertificates certificates;
+  GrantTable *grants;
+};
+
+/* Reads fields from `body`, puts the answer's into `answer`. */
+typedef gboolean (*KeyHolderHandler)(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error);
+
+/* NULL when the phase has no such request. */
+KeyHolderHandler keyholder_setup_handler(guint8 type);
+KeyHolderHandler keyholder_sealed_handler(KeyHolderPeer peer, guint8 type);

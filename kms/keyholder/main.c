@@ -1,0 +1,92 @@
+/* dstack-kms-keyholder: started by dstack-kms, never by hand. Holds the root keys behind two socketpairs. */
+#include "kms/keyholder/keyholder.h"
+#include "kms/protocol.h"
+#include "kms/sandbox.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "crypto/k256.h"
+#include "crypto/x509.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#define PEER_TIMEOUT_SECONDS 10
+
+/* Libraries initialise on first use, partly from files: all that is used later is used once while there are files. */
+static gboolean warm_up(GError **error) {
+  g_autoptr(EVP_PKEY) key = p256_generate();
+  CertSpec spec = {.common_name = "warm-up", .ca_path_len = 0};
+  g_autoptr(X509) certificate = cert_build(&spec, key, NULL, key, error);
+  g_autoptr(Secret) scalar = k256_generate();
+  guint8 signature[K256_SIGNATURE_SIZE];
+  return certificate && k256_sign_message(scalar, "warm-up", 7, signature, error);
+}
+
+static gboolean seal(gpointer user, GError **error) {
+  if (!warm_up(error) || !sandbox_drop_privileges(user, error) || !sandbox_enter(SANDBOX_KEYHOLDER, error))
+    return FALSE;
+  log_info("root keys are loaded; files and network are out of reach from here on");
+  return TRUE;
+}
+
+static gboolean set_timeouts(int fd, GError **error) {
+  struct timeval limit = {.tv_sec = PEER_TIMEOUT_SECONDS};
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0 &&
+      setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0)
+    return TRUE;
+  dstack_set_errno(error, errno, "failed to set time limits on channel %d", fd);
+  return FALSE;
+}
+
+static gboolean answer_one(KeyHolder *holder, KeyHolderPeer peer, int fd, GError **error) {
+  g_autoptr(WireBuffer) request = wire_receive(fd, WIRE_MAX_FRAME, error);
+  if (!request)
+    return FALSE;
+  g_autoptr(WireBuffer) answer = keyholder_answer(holder, peer, request);
+  return wire_send(fd, answer, error);
+}
+
+/* Until a peer goes away. The order matters when both end at once: the front ending is how the KMS ends. */
+static gboolean serve(KeyHolder *holder, GError **error) {
+  struct pollfd channels[] = {{.fd = KMS_CHANNEL_FRONT, .events = POLLIN}, {.fd = KMS_CHANNEL_VERIFIER, .events = POLLIN}};
+  for (;;) {
+    if (poll(channels, G_N_ELEMENTS(channels), -1) < 0 && errno != EINTR) {
+      dstack_set_errno(error, errno, "failed to wait for requests");
+      return FALSE;
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(channels); i++) {
+      KeyHolderPeer peer = i == 0 ? KEYHOLDER_FROM_FRONT : KEYHOLDER_FROM_VERIFIER;
+      if (channels[i].revents && !answer_one(holder, peer, channels[i].fd, error)) {
+        g_prefix_error(error, "%s: ", i == 0 ? "front" : "verifier");
+        return FALSE;
+      }
+    }
+  }
+}
+
+static gboolean run(const char *cert_dir, char *user, GError **error) {
+  g_autoptr(KeyHolder) holder = keyholder_new(cert_dir, seal, user);
+  return sandbox_forbid_network(error) && set_timeouts(KMS_CHANNEL_FRONT, error) &&
+         set_timeouts(KMS_CHANNEL_VERIFIER, error) && keyholder_prepare(holder, error) && serve(holder, error);
+}
+
+int main(int argc, char **argv) {
+  log_init("dstack-kms-keyholder", LOG_INFO);
+  if (argc != 3) {
+    log_error("this program is started by dstack-kms");
+    return EXIT_FAILURE;
+  }
+  secret_protect_process();
+  /* The front drains its requests first and then ends this process by closing its channel. */
+  (void)signal(SIGINT, SIG_IGN);
+  (void)signal(SIGTERM, SIG_IGN);
+  g_autoptr(GError) error = NULL;
+  (void)run(argv[1], argv[2], &error); /* only ends with an error */
+  log_info("ends: %s", error->message);
+  return EXIT_FAILURE;
+}

@@ -1,0 +1,119 @@
+/* The key holder after it was sealed: what leaves it, and on whose word. */
+#include "kms/keyholder/keyholder_private.h"
+
+#include "base/error.h"
+
+static gboolean answer_env_key(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error) {
+  guint8 app_id[KMS_APP_ID_SIZE];
+  reader_copy(body, app_id, sizeof app_id);
+  guint64 now = (guint64)(g_get_real_time() / G_USEC_PER_SEC);
+  EnvKey key;
+  if (!reader_finish(body, "env key request", error) || !env_key_derive(holder->keys, app_id, now, &key, error))
+    return FALSE;
+  wire_put_fixed(answer, key.public_key, sizeof key.public_key);
+  wire_put_fixed(answer, key.signature, sizeof key.signature);
+  wire_put_u64(answer, now);
+  wire_put_fixed(answer, key.signature_v1, sizeof key.signature_v1);
+  return TRUE;
+}
+
+static gboolean answer_app_keys(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error) {
+  guint8 name[KMS_GRANT_SIZE];
+  reader_copy(body, name, sizeof name);
+  KeyGrant grant;
+  g_auto(AppSecrets) secrets = {0};
+  if (!reader_finish(body, "app keys request", error) ||
+      !grant_table_take(holder->grants, name, g_get_monotonic_time(), &grant, error) ||
+      !app_secrets_derive(holder->keys, grant.app_id, grant.has_instance_id ? grant.instance_id : NULL, &secrets, error))
+    return FALSE;
+  wire_put_fixed(answer, secret_peek(secrets.disk), KMS_DERIVED_KEY_SIZE);
+  wire_put_fixed(answer, secret_peek(secrets.env), KMS_DERIVED_KEY_SIZE);
+  wire_put_fixed(answer, secret_peek(secrets.k256), KMS_DERIVED_KEY_SIZE);
+  wire_put_fixed(answer, secrets.k256_signature, sizeof secrets.k256_signature);
+  return TRUE;
+}
+
+static gboolean answer_grant(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error) {
+  KeyGrant grant = {0};
+  reader_copy(body, grant.app_id, sizeof grant.app_id);
+  guint8 instance_id_len = reader_u8(body);
+  reader_copy(body, grant.instance_id, sizeof grant.instance_id);
+  if (instance_id_len != 0 && instance_id_len != KMS_INSTANCE_ID_SIZE)
+    reader_fail(body);
+  if (!reader_finish(body, "grant request", error))
+    return FALSE;
+  grant.has_instance_id = instance_id_len != 0;
+  guint8 name[KMS_GRANT_SIZE];
+  grant_table_add(holder->grants, &grant, g_get_monotonic_time(), name);
+  wire_put_fixed(answer, name, sizeof name);
+  return TRUE;
+}
+
+/* A LeafRequest with what it borrows. */
+typedef struct {
+  LeafRequest request;
+  GBytes *spki;
+  char *organization, *common_name;
+  GPtrArray *alt_names;
+} SignRequest;
+
+static void sign_request_clear(SignRequest *sign) {
+  g_clear_pointer(&sign->request.public_key, EVP_PKEY_free);
+  g_clear_pointer(&sign->request.evidence.quote, g_bytes_unref);
+  g_clear_pointer(&sign->request.evidence.event_log, g_bytes_unref);
+  g_clear_pointer(&sign->spki, g_bytes_unref);
+  g_clear_pointer(&sign->alt_names, g_ptr_array_unref);
+  g_free(sign->organization);
+  g_free(sign->common_name);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SignRequest, sign_request_clear)
+
+static void read_alt_names(Reader *body, SignRequest *sign) {
+  sign->alt_names = g_ptr_array_new_with_free_func(g_free);
+  guint8 n = reader_u8(body);
+  if (n > KMS_MAX_ALT_NAMES)
+    reader_fail(body);
+  for (guint i = 0; i < n && reader_ok(body); i++)
+    g_ptr_array_add(sign->alt_names, wire_get_text(body, KMS_MAX_NAME));
+  g_ptr_array_add(sign->alt_names, NULL);
+}
+
+static gboolean read_sign_request(Reader *body, SignRequest *sign, GError **error) {
+  LeafRequest *request = &sign->request;
+  reader_copy(body, request->app_id, sizeof request->app_id);
+  sign->spki = wire_get_bytes(body, P256_SPKI_SIZE);
+  gboolean has_organization = reader_u8(body) != 0;
+  sign->organization = wire_get_text(body, KMS_MAX_NAME);
+  sign->common_name = wire_get_text(body, KMS_MAX_NAME);
+  read_alt_names(body, sign);
+  request->server_auth = reader_u8(body) != 0;
+  request->client_auth = reader_u8(body) != 0;
+  request->evidence.quote = wire_get_bytes(body, KMS_MAX_QUOTE);
+  request->evidence.event_log = wire_get_bytes(body, KMS_MAX_EVENT_LOG);
+  if (!reader_finish(body, "sign request", error))
+    return FALSE;
+  gsize len;
+  const void *der = g_bytes_get_data(sign->spki, &len);
+  request->public_key = p256_from_spki(der, len, error);
+  request->organization = has_organization ? sign->organization : NULL;
+  request->common_name = sign->common_name;
+  request->alt_names = (const char *const *)sign->alt_names->pdata;
+  return request->public_key != NULL;
+}
+
+static gboolean answer_sign_leaf(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error) {
+  g_auto(SignRequest) sign = {0};
+  g_autofree char *leaf = NULL, *app_ca = NULL;
+  if (!read_sign_request(body, &sign, error) ||
+      !certificate_app_leaf(holder->keys, holder->certificates.root_ca, &sign.request, &leaf, &app_ca, error))
+    return FALSE;
+  wire_put_text(answer, leaf);
+  wire_put_text(answer, app_ca);
+  return TRUE;
+}
+
+KeyHolderHandler keyholder_sealed_handler(KeyHolderPeer peer, guint8 type) {
+  if (peer == KEYHOLDER_FROM_FRONT)
+    return type == KEYHOLDER_ENV_KEY ? answer_env_key : type == KEYHOLDER_APP_KEYS ? answer_app_keys : NULL;
+  return type == KEYHOLDER_GRANT ? answer_grant : type == KEYHOLDER_SIGN_LEAF ? answer_sign_leaf : NULL;
+}

@@ -1,0 +1,184 @@
+#include "kms/sandbox.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/secret.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define WITH_SANITIZER 1
+#else
+#define WITH_SANITIZER 0
+#endif
+
+/* Memory, time, randomness, threads that exist already, and open descriptors. */
+static const char *const basic_calls[] = {
+    "read",        "write",        "readv",           "writev",       "close",          "fstat",        "lseek",
+    "recvfrom",    "recvmsg",      "sendto",          "sendmsg",      "poll",           "ppoll",        "munmap",
+    "mremap",      "brk",          "madvise",         "mlock",        "munlock",        "futex",        "clock_gettime",
+    "getrandom",   "exit",         "exit_group",      "gettimeofday", "clock_nanosleep", "nanosleep",   "rt_sigaction",
+    "rt_sigreturn", "rt_sigprocmask", "sigaltstack",  "getpid",       "gettid",         "tgkill",       "restart_syscall",
+    "sched_yield", "set_robust_list", "rseq",         "membarrier",   NULL};
+
+/* What GLib, libevent and OpenSSL need on top in a process with threads. */
+static const char *const threaded_calls[] = {
+    "epoll_wait",  "epoll_pwait",  "epoll_pwait2",     "epoll_ctl",      "epoll_create1", "eventfd2",     "timerfd_create",
+    "timerfd_settime", "pipe2",    "fcntl",            "ioctl",          "dup",           "shutdown",     "getsockopt",
+    "setsockopt",  "getsockname",  "getpeername",      "sched_getattr",  "sched_setattr", "sched_getaffinity", "prctl",
+    "set_tid_address", "getuid",   "geteuid",          "getgid",         "getegid",       "getrusage",    "uname",
+    "sysinfo",     "prlimit64",    "select",           "pselect6",       "sendmmsg",      "recvmmsg",     NULL};
+
+static const char *const front_calls[] = {"accept", "accept4", "wait4", "waitid", "sendfile", NULL};
+
+static const char *const verifier_calls[] = {
+    "open",       "openat",    "newfstatat", "stat",       "lstat",      "statx",      "access",  "faccessat", "faccessat2",
+    "readlink",   "readlinkat", "getdents64", "pread64",   "pwrite64",   "fadvise64",  "getcwd",  "rename",    "renameat",
+    "renameat2",  "unlink",    "unlinkat",   "mkdir",      "mkdirat",    "fsync",      "fchmod",  "statfs",    "fstatfs",
+    "socket",     "socketpair", "connect",   "bind",       NULL};
+
+/* Libraries open locale, time zone and name service files when they first need them: refused, not fatal. */
+static const char *const refused_calls[] = {"open", "openat", "openat2", "newfstatat", "stat", "statx", "access", "readlink", NULL};
+
+static const char *const network_calls[] = {"socket", "socketpair", "connect",  "bind",    "listen", "accept",
+                                            "accept4", "execve",    "execveat", "ptrace", NULL};
+
+static gboolean add_rules(scmp_filter_ctx filter, guint32 action, const char *const *names, GError **error) {
+  for (; *names; names++) {
+    int number = seccomp_syscall_resolve_name(*names);
+    int result = number == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(filter, action, number, 0);
+    /* A call that this architecture only knows through another one can't be named: nothing to allow. */
+    if (result != 0 && result != -EDOM) {
+      dstack_set_errno(error, -result, "failed to filter %s", *names);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+/* No memory that can be both filled and run. */
+static gboolean allow_data_mappings(scmp_filter_ctx filter, GError **error) {
+  const struct scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+  int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, not_executable);
+  if (result == 0)
+    result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, not_executable);
+  if (result == 0)
+    return TRUE;
+  dstack_set_errno(error, -result, "failed to filter memory mappings");
+  return FALSE;
+}
+
+/* Threads but no processes. The flags of clone3 lie in memory, out of a filter's sight: glibc falls back to clone on ENOSYS. */
+static gboolean allow_threads(scmp_filter_ctx filter, GError **error) {
+  const struct scmp_arg_cmp is_thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
+  int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, is_thread);
+  if (result == 0)
+    result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+  if (result == 0)
+    return TRUE;
+  dstack_set_errno(error, -result, "failed to filter clone");
+  return FALSE;
+}
+
+static gboolean fill(scmp_filter_ctx filter, SandboxRole role, GError **error) {
+  if (!add_rules(filter, SCMP_ACT_ALLOW, basic_calls, error) || !allow_data_mappings(filter, error))
+    return FALSE;
+  if (role == SANDBOX_KEYHOLDER)
+    return add_rules(filter, SCMP_ACT_ERRNO(EACCES), refused_calls, error);
+  return add_rules(filter, SCMP_ACT_ALLOW, threaded_calls, error) && allow_threads(filter, error) &&
+         (role == SANDBOX_FRONT ? add_rules(filter, SCMP_ACT_ALLOW, front_calls, error) &&
+                                      add_rules(filter, SCMP_ACT_ERRNO(EACCES), refused_calls, error)
+                                : add_rules(filter, SCMP_ACT_ALLOW, verifier_calls, error));
+}
+
+static gboolean load(scmp_filter_ctx filter, GError **error) {
+  int result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+  if (result == 0)
+    result = seccomp_load(filter);
+  if (result == 0)
+    return TRUE;
+  dstack_set_errno(error, -result, "failed to load the system call filter");
+  return FALSE;
+}
+
+gboolean sandbox_enter(SandboxRole role, GError **error) {
+  if (WITH_SANITIZER) {
+    log_warn("built with a sanitizer: no system call filter");
+    return TRUE;
+  }
+  scmp_filter_ctx filter = seccomp_init(role == SANDBOX_KEYHOLDER ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(EPERM));
+  if (!filter) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INTERNAL, "failed to make a system call filter");
+    return FALSE;
+  }
+  gboolean entered = fill(filter, role, error) && load(filter, error);
+  seccomp_release(filter);
+  return entered;
+}
+
+gboolean sandbox_forbid_network(GError **error) {
+  if (WITH_SANITIZER)
+    return TRUE;
+  scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+  if (!filter) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INTERNAL, "failed to make a system call filter");
+    return FALSE;
+  }
+  gboolean entered = add_rules(filter, SCMP_ACT_KILL_PROCESS, network_calls, error) && load(filter, error);
+  seccomp_release(filter);
+  return entered;
+}
+
+static gboolean find_user(const char *user, uid_t *uid, gid_t *gid, GError **error) {
+  guint64 number;
+  if (g_ascii_string_to_unsigned(user, 10, 1, G_MAXINT32, &number, NULL)) {
+    *uid = (uid_t)number;
+    *gid = (gid_t)number;
+    return TRUE;
+  }
+  const struct passwd *entry = getpwnam(user); /* before any thread starts */
+  if (entry && entry->pw_uid != 0) {
+    *uid = entry->pw_uid;
+    *gid = entry->pw_gid;
+    return TRUE;
+  }
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_FOUND, "no such unprivileged user: %s", user);
+  return FALSE;
+}
+
+gboolean sandbox_give_to_user(const char *path, const char *user, GError **error) {
+  uid_t uid;
+  gid_t gid;
+  if (!find_user(user, &uid, &gid, error))
+    return FALSE;
+  if (lchown(path, uid, gid) == 0)
+    return TRUE;
+  dstack_set_errno(error, errno, "failed to give %s to user %s", path, user);
+  return FALSE;
+}
+
+gboolean sandbox_drop_privileges(const char *user, GError **error) {
+  if (geteuid() != 0 || !*user)
+    return TRUE;
+  uid_t uid;
+  gid_t gid;
+  if (!find_user(user, &uid, &gid, error))
+    return FALSE;
+  if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) {
+    dstack_set_errno(error, errno, "failed to become user %s", user);
+    return FALSE;
+  }
+  if (setresuid(0, 0, 0) == 0 || setresgid(0, 0, 0) == 0) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INTERNAL, "privileges could be taken back");
+    return FALSE;
+  }
+  secret_protect_process(); /* a change of user switches it off */
+  return TRUE;
+}

@@ -1,0 +1,111 @@
+#include "kms/verifier/evidence_cache.h"
+
+#include "crypto/digest.h"
+#include "crypto/x509.h"
+
+#include <string.h>
+
+#define MAX_ENTRIES 16
+#define MAX_KEPT_LOG (256 * 1024) /* bytes; larger logs are verified each time */
+#define KEEP_SECONDS 30
+
+struct SharedEvidence {
+  VerifiedEvidence *evidence;
+};
+
+typedef struct {
+  guint8 digest[SHA256_SIZE];
+  gint64 expires_us; /* monotonic; 0: free */
+  SharedEvidence *shared;
+} Entry;
+
+struct EvidenceCache {
+  GMutex lock;
+  Entry entries[MAX_ENTRIES];
+};
+
+EvidenceCache *evidence_cache_new(void) {
+  EvidenceCache *cache = g_new0(EvidenceCache, 1);
+  g_mutex_init(&cache->lock);
+  return cache;
+}
+
+static void shared_clear(gpointer data) { verified_evidence_free(((SharedEvidence *)data)->evidence); }
+
+void evidence_unref(SharedEvidence *shared) {
+  if (shared)
+    g_atomic_rc_box_release_full(shared, shared_clear);
+}
+
+const VerifiedEvidence *evidence_peek(const SharedEvidence *shared) { return shared->evidence; }
+
+static void entry_clear(Entry *entry) {
+  g_clear_pointer(&entry->shared, evidence_unref);
+  *entry = (Entry){0};
+}
+
+void evidence_cache_free(EvidenceCache *cache) {
+  if (!cache)
+    return;
+  for (guint i = 0; i < MAX_ENTRIES; i++)
+    entry_clear(&cache->entries[i]);
+  g_mutex_clear(&cache->lock);
+  g_free(cache);
+}
+
+static SharedEvidence *look_up(EvidenceCache *cache, const guint8 *digest) {
+  SharedEvidence *found = NULL;
+  gint64 now = g_get_monotonic_time();
+  g_mutex_lock(&cache->lock);
+  for (guint i = 0; i < MAX_ENTRIES; i++) {
+    Entry *entry = &cache->entries[i];
+    if (entry->shared && entry->expires_us <= now)
+      entry_clear(entry);
+    else if (entry->shared && memcmp(entry->digest, digest, SHA256_SIZE) == 0)
+      found = g_atomic_rc_box_acquire(entry->shared);
+  }
+  g_mutex_unlock(&cache->lock);
+  return found;
+}
+
+static void keep(EvidenceCache *cache, const guint8 *digest, SharedEvidence *shared) {
+  if (strlen(shared->evidence->log_json) > MAX_KEPT_LOG)
+    return;
+  g_mutex_lock(&cache->lock);
+  Entry *oldest = &cache->entries[0];
+  for (guint i = 1; i < MAX_ENTRIES; i++)
+    if (cache->entries[i].expires_us < oldest->expires_us)
+      oldest = &cache->entries[i];
+  entry_clear(oldest);
+  memcpy(oldest->digest, digest, SHA256_SIZE);
+  oldest->expires_us = g_get_monotonic_time() + KEEP_SECONDS * G_USEC_PER_SEC;
+  oldest->shared = g_atomic_rc_box_acquire(shared);
+  g_mutex_unlock(&cache->lock);
+}
+
+static gboolean verify(RatlsVerifier *verifier, const void *der, gsize len, VerifiedEvidence **out, GError **error) {
+  g_autoptr(X509) parsed = cert_from_der(der, len, error);
+  if (parsed && ratls_verify_certificate(verifier, parsed, out, error))
+    return TRUE;
+  g_prefix_error(error, "invalid quote: ");
+  return FALSE;
+}
+
+gboolean evidence_cache_verify(EvidenceCache *cache, RatlsVerifier *verifier, GBytes *certificate, SharedEvidence **out,
+                               GError **error) {
+  gsize len;
+  const void *der = g_bytes_get_data(certificate, &len);
+  guint8 digest[SHA256_SIZE];
+  digest_sha256(der, len, digest);
+  if ((*out = look_up(cache, digest)))
+    return TRUE;
+  VerifiedEvidence *evidence = NULL;
+  if (!verify(verifier, der, len, &evidence, error))
+    return FALSE;
+  if (!evidence)
+    return TRUE;
+  *out = g_atomic_rc_box_new0(SharedEvidence);
+  (*out)->evidence = evidence;
+  keep(cache, digest, *out);
+  return TRUE;
+}

@@ -1,0 +1,21 @@
+/* The verifier's own channel to the key holder: verdicts go here, never through the front. */
+#pragma once
+
+#include "kms/protocol.h"
+
+#include "ratls/csr.h"
+
+#include <glib.h>
+
+typedef struct KeyholderLink KeyholderLink;
+/* `fd` stays the caller's. */
+KeyholderLink *keyholder_link_new(int fd);
+void keyholder_link_free(KeyholderLink *link);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KeyholderLink, keyholder_link_free)
+
+/* States that this instance may have its keys now. `instance_id` has 20 bytes or none. Thread-safe, as the next. */
+gboolean keyholder_link_grant(KeyholderLink *link, GBytes *app_id, GBytes *instance_id, guint8 grant[KMS_GRANT_SIZE],
+                              GError **error);
+/* Has the leaf of a proven CSR signed. Both PEM results are freed with g_free(). */
+gboolean keyholder_link_sign(KeyholderLink *link, GBytes *app_id, const RatlsCsr *csr, char **leaf, char **app_ca,
+                             GError **error);

@@ -1,0 +1,176 @@
+#include "kms/verifier/verifier.h"
+
+#include "kms/protocol.h"
+#include "kms/verifier/auth_api.h"
+#include "kms/verifier/evidence_cache.h"
+#include "kms/verifier/keyholder_link.h"
+#include "kms/verifier/os_image.h"
+
+#include "base/error.h"
+#include "tdx/report_data.h"
+
+struct KmsVerifier {
+  RatlsVerifier *evidence;
+  EvidenceCache *cache;
+  AuthApi *auth;
+  OsImageChecker *images;
+  KeyholderLink *keyholder;
+};
+
+KmsVerifier *kms_verifier_new(const KmsConfig *config, int keyholder_fd, GError **error) {
+  g_autoptr(KmsVerifier) verifier = g_new0(KmsVerifier, 1);
+  RatlsVerifierOptions trust = {.root_ca_path = config->root_ca_path,
+                                .allow_external_root = config->allow_external_root,
+                                .collateral_path = config->collateral_path,
+                                .pccs_url = config->pccs_url};
+  verifier->cache = evidence_cache_new();
+  verifier->images = os_image_checker_new(config->image_cache_dir, config->verify_image);
+  verifier->keyholder = keyholder_link_new(keyholder_fd);
+  if (!(verifier->auth = auth_api_new(config, error)) || !(verifier->evidence = ratls_verifier_new(&trust, error)))
+    return NULL;
+  return g_steal_pointer(&verifier);
+}
+
+void kms_verifier_free(KmsVerifier *verifier) {
+  if (!verifier)
+    return;
+  g_clear_pointer(&verifier->evidence, ratls_verifier_unref);
+  evidence_cache_free(verifier->cache);
+  auth_api_free(verifier->auth);
+  os_image_checker_free(verifier->images);
+  keyholder_link_free(verifier->keyholder);
+  g_free(verifier);
+}
+
+static gboolean answer_check_certificate(KmsVerifier *verifier, Reader *body, WireBuffer *answer, GError **error) {
+  g_autoptr(GBytes) certificate = wire_get_bytes(body, KMS_MAX_CERTIFICATE);
+  g_autoptr(SharedEvidence) evidence = NULL;
+  if (!reader_finish(body, "certificate check", error) ||
+      !evidence_cache_verify(verifier->cache, verifier->evidence, certificate, &evidence, error))
+    return FALSE;
+  wire_put_u8(answer, evidence != NULL);
+  return TRUE;
+}
+
+/* Everything between proven evidence and a yes: policy first, then the image (spec: kms 7.1). */
+static gboolean authorize(KmsVerifier *verifier, const VerifiedEvidence *evidence, AppInfoMode mode, const char *vm_config,
+                          BootInfo *info, char **gateway_app_id, GError **error) {
+  g_auto(VmConfig) vm = {0};
+  if (!vm_config_parse(vm_config, &vm, error) ||
+      !boot_info_from_evidence(evidence, mode, vm.os_image_hash, info, error))
+    return FALSE;
+  *gateway_app_id = auth_api_allow_app(verifier->auth, info, error);
+  return *gateway_app_id && os_image_check(verifier->images, &vm, &evidence->quote->td, error);
+}
+
+static gboolean grant_keys(KmsVerifier *verifier, GBytes *certificate, const char *vm_config, WireBuffer *answer,
+                           GError **error) {
+  g_autoptr(SharedEvidence) shared = NULL;
+  if (!evidence_cache_verify(verifier->cache, verifier->evidence, certificate, &shared, error))
+    return FALSE;
+  if (!shared) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "no attestation provided");
+    return FALSE;
+  }
+  g_auto(BootInfo) info = {0};
+  g_autofree char *gateway_app_id = NULL;
+  guint8 grant[KMS_GRANT_SIZE];
+  if (!authorize(verifier, evidence_peek(shared), APP_INFO_RUNTIME, vm_config, &info, &gateway_app_id, error) ||
+      !keyholder_link_grant(verifier->keyholder, info.app_id, info.instance_id, grant, error))
+    return FALSE;
+  wire_put_fixed(answer, grant, sizeof grant);
+  wire_put_text(answer, gateway_app_id);
+  wire_put_fixed(answer, info.os_image_hash, sizeof info.os_image_hash);
+  return TRUE;
+}
+
+static gboolean answer_authorize_app(KmsVerifier *verifier, Reader *body, WireBuffer *answer, GError **error) {
+  g_autoptr(GBytes) certificate = wire_get_bytes(body, KMS_MAX_CERTIFICATE);
+  g_autofree char *vm_config = wire_get_text(body, KMS_MAX_VM_CONFIG);
+  if (reader_finish(body, "authorization request", error) &&
+      grant_keys(verifier, certificate, vm_config, answer, error))
+    return TRUE;
+  g_prefix_error(error, "app not allowed: ");
+  return FALSE;
+}
+
+static VerifiedEvidence *verify_csr_evidence(KmsVerifier *verifier, const RatlsCsr *csr, GError **error) {
+  guint8 report_data[TDX_REPORT_DATA_SIZE];
+  report_data_ratls(csr->pubkey, report_data);
+  gsize log_len;
+  const char *log = g_bytes_get_data(csr->event_log, &log_len);
+  if (g_bytes_get_size(csr->quote) == 0) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "no attestation provided");
+    return NULL;
+  }
+  VerifiedEvidence *evidence =
+      ratls_verify_evidence(verifier->evidence, csr->quote, log ? log : "", log_len, report_data, error);
+  if (!evidence)
+    g_prefix_error(error, "quote verification failed: ");
+  return evidence;
+}
+
+static gboolean sign(KmsVerifier *verifier, const RatlsCsr *csr, const char *vm_config, WireBuffer *answer, GError **error) {
+  g_autoptr(VerifiedEvidence) evidence = verify_csr_evidence(verifier, csr, error);
+  g_auto(BootInfo) info = {0};
+  g_autofree char *gateway_app_id = NULL, *leaf = NULL, *app_ca = NULL;
+  if (!evidence ||
+      !authorize(verifier, evidence, APP_INFO_BOOT_TIME, vm_config, &info, &gateway_app_id, error) ||
+      !keyholder_link_sign(verifier->keyholder, info.app_id, csr, &leaf, &app_ca, error))
+    return FALSE;
+  wire_put_text(answer, leaf);
+  wire_put_text(answer, app_ca);
+  return TRUE;
+}
+
+static gboolean answer_sign_cert(KmsVerifier *verifier, Reader *body, WireBuffer *answer, GError **error) {
+  guint8 version = reader_u8(body);
+  g_autoptr(GBytes) encoded = wire_get_bytes(body, KMS_MAX_CSR);
+  g_autoptr(GBytes) signature = wire_get_bytes(body, KMS_MAX_NAME);
+  g_autofree char *vm_config = wire_get_text(body, KMS_MAX_VM_CONFIG);
+  if (!reader_finish(body, "signing request", error))
+    return FALSE;
+  g_autoptr(RatlsCsr) csr = ratls_csr_open(version, encoded, signature, error);
+  return csr && sign(verifier, csr, vm_config, answer, error);
+}
+
+static gboolean answer_auth_info(KmsVerifier *verifier, Reader *body, WireBuffer *answer, GError **error) {
+  g_auto(AuthInfo) info = {0};
+  if (!reader_finish(body, "info request", error) || !auth_api_info(verifier->auth, &info, error))
+    return FALSE;
+  wire_put_text(answer, info.gateway_app_id);
+  wire_put_u8(answer, info.has_chain != FALSE);
+  wire_put_text(answer, info.contract);
+  wire_put_u64(answer, info.chain_id);
+  wire_put_text(answer, info.implementation);
+  return TRUE;
+}
+
+typedef gboolean (*VerifierHandler)(KmsVerifier *verifier, Reader *body, WireBuffer *answer, GError **error);
+
+static VerifierHandler find_handler(guint8 type) {
+  switch (type) {
+  case VERIFIER_CHECK_CERTIFICATE:
+    return answer_check_certificate;
+  case VERIFIER_AUTHORIZE_APP:
+    return answer_authorize_app;
+  case VERIFIER_SIGN_CERT:
+    return answer_sign_cert;
+  case VERIFIER_AUTH_INFO:
+    return answer_auth_info;
+  default:
+    return NULL;
+  }
+}
+
+WireBuffer *kms_verifier_answer(KmsVerifier *verifier, const WireBuffer *request) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(WireBuffer) answer = wire_buffer_new(WIRE_OK);
+  VerifierHandler handler = find_handler(wire_type(request));
+  Reader body = wire_body(request);
+  if (!handler)
+    g_set_error(&error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "verifier does not take request %u", wire_type(request));
+  else if (handler(verifier, &body, answer, &error))
+    return g_steal_pointer(&answer);
+  return wire_error_answer(error);
+}
