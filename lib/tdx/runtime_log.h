@@ -1,0 +1,13 @@
+/* The runtime log: what was extended into RTMR3 since boot (spec: attestation C.7). The caller holds the runtime lock. */
+#pragma once
+
+#include "tdx/platform.h"
+
+/* A guest that emits more would make logs that verifiers refuse; room is left for the boot events. */
+#define RUNTIME_LOG_MAX_EVENTS (TDX_LOG_MAX_EVENTS - 256)
+#define RUNTIME_LOG_MAX_SIZE (8 * 1024 * 1024)
+
+/* The log, checked against the register: error UNVERIFIED when they differ or when an emission did not come to its end. */
+TdxEventLog *runtime_log_load(TdxPlatform *platform, GError **error);
+/* Extends RTMR3 by `event` and appends it to the log, of which `before` is the current content. */
+gboolean runtime_log_emit(TdxPlatform *platform, TdxEventLog *before, const TdxEvent *event, GError **error);
