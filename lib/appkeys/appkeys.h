@@ -10,6 +10,9 @@
 
 #include <glib.h>
 
+/* A TLS client certificate with evidence, kept for a while; shared between threads. */
+typedef struct KmsIdentity KmsIdentity;
+
 typedef struct {
   KeyProviderKind kind;
   Secret *disk_crypt_key;  /* 32 */
@@ -28,15 +31,20 @@ typedef struct {
   char *tmp_ca_cert;
   /* not stored */
   GBytes *os_image_hash;   /* from the KMS, or NULL */
+  GBytes *kms_mr;          /* mr_aggregated (32) of the evidence in the KMS's certificate, or NULL: the payload of "mr-kms" */
+  KmsIdentity *identity;   /* what SignCert is called with; made at its first use */
 } AppKeys;
 void app_keys_free(AppKeys *keys);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AppKeys, app_keys_free)
 
+/* Errors: those of reading; INVALID with the member's name for a wrong shape or size; NOT_IMPLEMENTED for a TPM's keys. */
 AppKeys *app_keys_load(const char *path, GError **error);
 /* Mode 0600, atomically. */
 gboolean app_keys_save(const AppKeys *keys, const char *path, GError **error);
 
-/* Keys from a 32-byte seed (providers none and local; spec guest-os 7.5). */
+/* Keys from a 32-byte seed (providers none and local; spec guest-os 7.5), with a root certificate that carries evidence of
+ * `platform`. `provider_mr` is left for the caller to set. Error INVALID for another length, another kind, or a seed whose keys
+ * are out of range. */
 AppKeys *app_keys_from_seed(const Secret *seed, KeyProviderKind kind, TdxPlatform *platform, GError **error);
 
 /* The provider id as measured: SPKI of the KMS root, mr_enclave, or empty. New reference. */
@@ -54,6 +62,6 @@ typedef struct {
   gboolean server_auth, client_auth, ra_tls;
 } AppCertSpec;
 /* A certificate for `key` from the app's provider: SignCert at the KMS, or the local CA. Chain PEMs, leaf first,
- * NULL-terminated, to be freed with g_strfreev(). */
+ * NULL-terminated, to be freed with g_strfreev(). A KMS's chain is checked to end in `ca_cert` and to be for `key`. */
 char **app_keys_certify(const AppKeys *keys, TdxPlatform *platform, const char *vm_config, EVP_PKEY *key,
                         const AppCertSpec *spec, GError **error);

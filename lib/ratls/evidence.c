@@ -10,6 +10,16 @@
 #define USAGE_MAX 64
 #define TEMP_CERT_NAME "RA-TLS TEMP Cert"
 
+gboolean ratls_cert_carries_evidence(X509 *cert) {
+  const char *const oids[] = {RATLS_OID_QUOTE, RATLS_OID_EVENT_LOG, RATLS_OID_ATTESTATION};
+  for (gsize i = 0; i < G_N_ELEMENTS(oids); i++) {
+    g_autoptr(GBytes) value = NULL;
+    if (!cert_extension_raw(cert, oids[i], &value, NULL) || value)
+      return TRUE;
+  }
+  return FALSE;
+}
+
 gboolean ratls_cert_app_id(X509 *cert, GBytes **out, GError **error) {
   g_autoptr(GBytes) id = NULL;
   *out = NULL;

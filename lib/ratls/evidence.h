@@ -54,6 +54,9 @@ VerifiedEvidence *ratls_verify_evidence(RatlsVerifier *verifier, GBytes *quote, 
  * certificate carries none. Error NOT_IMPLEMENTED when it has only the versioned form (.8), INVALID for a quote without log. */
 gboolean ratls_verify_certificate(RatlsVerifier *verifier, X509 *cert, VerifiedEvidence **out, GError **error);
 
+/* Whether the certificate has any extension of evidence, in a form known or not. Proves nothing. */
+gboolean ratls_cert_carries_evidence(X509 *cert);
+
 /* The app id extension, 20 bytes (error INVALID otherwise); *out NULL when there is none. Trustworthy only under the KMS root, never under the temp CA. */
 gboolean ratls_cert_app_id(X509 *cert, GBytes **out, GError **error);
 /* The usage extension ("kms:rpc", "app:ca", "app:custom"); *out NULL when there is none. */
