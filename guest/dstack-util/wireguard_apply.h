@@ -1,0 +1,8 @@
+/* Bringing the WireGuard interface to a checked configuration. */
+#pragma once
+
+#include "wireguard_config.h"
+
+/* Writes /etc/wireguard/dstack-wg0.conf (mode 0600), sets the firewall, then the interface: made when missing, changed in
+ * place otherwise. */
+gboolean wireguard_apply(const WireguardConfig *config, const Secret *key, GError **error);
