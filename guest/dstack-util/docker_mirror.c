@@ -10,6 +10,9 @@
 #define MAX_URL 1024
 
 static gboolean url_ok(const char *url) {
+  for (const char *p = url; *p; p++)
+    if (!g_ascii_isgraph(*p)) /* the parser would mend what docker might not */
+      return FALSE;
   g_autoptr(GUri) parsed = strlen(url) <= MAX_URL ? g_uri_parse(url, G_URI_FLAGS_NONE, NULL) : NULL;
   if (!parsed || !g_uri_get_host(parsed) || !*g_uri_get_host(parsed) || g_uri_get_userinfo(parsed))
     return FALSE;

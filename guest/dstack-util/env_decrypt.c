@@ -46,13 +46,18 @@ static const char *get_text(const json_t *item, const char *key) {
                                                                                                : NULL;
 }
 
-static gboolean add_item(EnvMap *map, const json_t *item, char **allowed, gsize *total, GError **error) {
+typedef struct {
+  gsize total; /* bytes of names and values, replaced ones too */
+  guint skipped;
+} EnvTally;
+
+static gboolean add_item(EnvMap *map, const json_t *item, char **allowed, EnvTally *tally, GError **error) {
   const char *name = get_text(item, "key");
   const char *value = get_text(item, "value");
   if (!name || !value)
     return invalid(error, "an item is no pair of texts");
   if (!g_strv_contains((const char *const *)allowed, name)) {
-    log_warn("a variable of the encrypted environment is not in allowed_envs and is skipped");
+    tally->skipped++;
     return TRUE;
   }
   if (strlen(name) > MAX_KEY)
@@ -61,8 +66,8 @@ static gboolean add_item(EnvMap *map, const json_t *item, char **allowed, gsize 
     return invalid(error, "a value is longer than 131072 bytes");
   if (!name_ok(name))
     return invalid(error, "a name has other characters than letters, digits and _");
-  *total += strlen(name) + strlen(value);
-  if (*total > MAX_TOTAL)
+  tally->total += strlen(name) + strlen(value);
+  if (tally->total > MAX_TOTAL)
     return invalid(error, "more than 1 MiB in all");
   g_tree_replace(map, g_strdup(name), g_strdup(value));
   return TRUE;
@@ -81,13 +86,15 @@ EnvMap *env_parse(const char *json, gsize len, char **allowed, GError **error) {
     return NULL;
   }
   g_autoptr(GTree) map = env_map_new();
-  gsize total = 0;
+  EnvTally tally = {0};
   size_t index;
   json_t *item;
   json_array_foreach(items, index, item) {
-    if (!add_item(map, item, allowed, &total, error))
+    if (!add_item(map, item, allowed, &tally, error))
       return NULL;
   }
+  if (tally.skipped > 0)
+    log_warn("%u variables of the encrypted environment are not in allowed_envs and are skipped", tally.skipped);
   return g_steal_pointer(&map);
 }
 

@@ -122,11 +122,9 @@ gboolean luks_metadata_check(const char *json, gsize len, guint64 hdr_size, GErr
   static const char *const members[] = {"keyslots", "tokens", "segments", "digests", "config", NULL};
   if (hdr_size < BINARY_HEADER_SIZE || hdr_size > LUKS_PAYLOAD_OFFSET / 2)
     return invalid(error, "header size");
-  g_autoptr(json_t) root = json_parse(json, len, "LUKS metadata", error);
-  if (!root) {
-    g_prefix_error(error, "invalid ");
-    return FALSE;
-  }
+  g_autoptr(json_t) root = json_parse(json, len, "metadata", NULL);
+  if (!root)
+    return invalid(error, "metadata: no strict json");
   const json_t *tokens = json_object_get(root, "tokens");
   if (!has_exactly(root, members))
     return invalid(error, "metadata members");
