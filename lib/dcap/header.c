@@ -45,7 +45,7 @@ DcapFailure dcap_quote_parse(GBytes *raw, Quote **out, GError **error) {
   DcapFailure failure = check_raw(raw, error);
   if (failure != DCAP_OK)
     return failure;
-  g_autoptr(GError) why = NULL;
-  *out = quote_parse(raw, &why);
-  return *out ? DCAP_OK : dcap_fail(error, DCAP_PARSE_ERROR, "%s", why->message);
+  /* Its errors begin with the class already. */
+  *out = quote_parse(raw, error);
+  return *out ? DCAP_OK : DCAP_PARSE_ERROR;
 }
