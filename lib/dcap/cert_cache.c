@@ -14,6 +14,7 @@ DcapCertCache *dcap_cert_cache_new(void) {
   DcapCertCache *cache = g_new0(DcapCertCache, 1);
   g_mutex_init(&cache->lock);
   cache->certs = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, NULL, (GDestroyNotify)dcap_cert_unref);
+  dcap_cert_cache_add(cache, dcap_intel_root_cert());
   return cache;
 }
 

@@ -7,7 +7,7 @@
 
 #include <glib.h>
 
-/* Certificates seen in verified chains, so that each is parsed, and its signature computed, once. Bounded; shared
+/* Certificates seen before, so that each is parsed, and its signature computed, once. Bounded; shared
  * between threads. */
 typedef struct DcapCertCache DcapCertCache;
 DcapCertCache *dcap_cert_cache_new(void);
@@ -17,7 +17,7 @@ void dcap_cert_cache_free(DcapCertCache *cache);
 GPtrArray *dcap_chain_parse(const char *pem, gsize len, DcapCertCache *cache, GError **error);
 /* One certificate, from the cache if it is there. */
 DcapCert *dcap_cert_cache_parse(DcapCertCache *cache, GBytes *der, GError **error);
-/* To be called with chains that verified, and with anchors. */
+/* To be called for certificates that an operator supplied, and for those of quotes once their chain has verified. */
 void dcap_cert_cache_add(DcapCertCache *cache, DcapCert *cert);
 
 typedef struct {

@@ -21,13 +21,14 @@ typedef struct {
   const char *name, *text_key, *signature_key, *chain_key;
 } DocumentKeys;
 
-static DcapSignedJson *get_document(const json_t *json, const DocumentKeys *keys, GError **error) {
+static DcapSignedJson *get_document(const json_t *json, const DocumentKeys *keys, DcapCertCache *cache,
+                                    GError **error) {
   guint8 signature[64];
   const char *text = json_get_string(json, keys->text_key, WHAT, error);
   const char *chain = text ? json_get_string(json, keys->chain_key, WHAT, error) : NULL;
   if (!chain || !dcap_json_get_fixed_hex(json, keys->signature_key, signature, sizeof signature, WHAT, error))
     return NULL;
-  return dcap_signed_json_new(keys->name, text, chain, signature);
+  return dcap_signed_json_new(keys->name, text, chain, signature, cache);
 }
 
 static gboolean parse(const json_t *json, DcapCollateral *out, GError **error) {
@@ -37,8 +38,8 @@ static gboolean parse(const json_t *json, DcapCollateral *out, GError **error) {
   const char *pck_chain;
   if (!json_require_object(json, WHAT, error) || !(out->crls[DCAP_ROOT_CRL] = get_crl(json, "root_ca_crl", error)) ||
       !(out->crls[DCAP_PCK_CRL] = get_crl(json, "pck_crl", error)) ||
-      !(out->tcb_document = get_document(json, &tcb_keys, error)) ||
-      !(out->qe_document = get_document(json, &qe_keys, error)) ||
+      !(out->tcb_document = get_document(json, &tcb_keys, out->certs, error)) ||
+      !(out->qe_document = get_document(json, &qe_keys, out->certs, error)) ||
       /* Required by the format; the key that signs the PCK list is that of the PCK certificate's own issuer. */
       !json_get_string(json, "pck_crl_issuer_chain", WHAT, error) ||
       !json_get_string_or(json, "pck_certificate_chain", NULL, &pck_chain, WHAT, error))

@@ -83,7 +83,7 @@ static gboolean decode(DcapSignedJson *document, GError **error) {
 }
 
 DcapSignedJson *dcap_signed_json_new(const char *name, const char *text, const char *chain_pem,
-                                     const guint8 signature[64]) {
+                                     const guint8 signature[64], DcapCertCache *cache) {
   DcapSignedJson *document = g_new0(DcapSignedJson, 1);
   document->name = name;
   document->text = g_strdup(text);
@@ -91,7 +91,10 @@ DcapSignedJson *dcap_signed_json_new(const char *name, const char *text, const c
   memcpy(document->signature, signature, sizeof document->signature);
   g_mutex_init(&document->memo.lock);
   decode(document, &document->json_error);
-  document->chain = dcap_chain_parse(chain_pem, strlen(chain_pem), NULL, &document->chain_error);
+  document->chain = dcap_chain_parse(chain_pem, strlen(chain_pem), cache, &document->chain_error);
+  /* Both documents have the same signer as a rule. */
+  for (guint i = 0; document->chain && i < document->chain->len; i++)
+    dcap_cert_cache_add(cache, document->chain->pdata[i]);
   return document;
 }
 

@@ -26,7 +26,7 @@ typedef struct {
 /* Takes the text and chain apart; what is wrong with them is kept for dcap_signed_json_verify(), so that failures come
  * out in the order of B.5. */
 DcapSignedJson *dcap_signed_json_new(const char *name, const char *text, const char *chain_pem,
-                                     const guint8 signature[64]);
+                                     const guint8 signature[64], DcapCertCache *cache);
 void dcap_signed_json_free(DcapSignedJson *document);
 /* Decoding, dates, chain, signature. `bad_signature` is the class of the last. */
 DcapFailure dcap_signed_json_verify(DcapSignedJson *document, const DcapTrust *trust, DcapFailure bad_signature,

@@ -8,7 +8,8 @@
 #define PEM_BEGIN "-----BEGIN CERTIFICATE-----\n"
 #define PEM_END "-----END"
 
-/* Which failure a changed byte of the quote must give; DCAP_OK: none is promised, as for lengths, which nobody signs. */
+/* Which failure a changed byte of the quote must give; DCAP_OK: none is promised, as for lengths, which nobody signs.
+ */
 static DcapFailure expected_at(const Quote *quote, gsize at) {
   const guint8 *start = g_bytes_get_data(quote->raw, NULL);
   const guint8 *byte = start + at;
@@ -133,7 +134,7 @@ static gboolean in_date(const char *text, gsize at) {
   return FALSE;
 }
 
-static void flip_text(const Sample *sample, const char *key, DcapFailure expected) {
+static void flip_text(const Sample *sample, const char *key, gsize stride, DcapFailure expected) {
   const char *good = json_string_value(json_object_get(sample->collateral, key));
   gsize len = strlen(good);
   g_autofree char *bad = g_strdup(good);
@@ -143,6 +144,8 @@ static void flip_text(const Sample *sample, const char *key, DcapFailure expecte
       in_string = !in_string;
       is_value = in_string && i > 0 && good[i - 1] != '{' && (good[i - 1] != ',' || good[i - 2] == '"');
     }
+    if (i % stride != 0)
+      continue;
     bad[i] = good[i] == 'A' ? 'B' : 'A';
     DcapFailure actual = sample_verify_with(sample, key, bad, len);
     bad[i] = good[i];
@@ -173,14 +176,14 @@ static void flip_hex(const Sample *sample, const char *key, gsize stride, DcapFa
   }
 }
 
-void damage_collateral(const Sample *sample) {
+void damage_collateral(const Sample *sample, gsize stride) {
   assert_failure(sample_verify(sample), DCAP_OK, "sample", 0);
-  flip_text(sample, "tcb_info", DCAP_BAD_TCB_INFO_SIGNATURE);
-  flip_text(sample, "qe_identity", DCAP_BAD_QE_IDENTITY_SIGNATURE);
+  flip_text(sample, "tcb_info", stride, DCAP_BAD_TCB_INFO_SIGNATURE);
+  flip_text(sample, "qe_identity", stride, DCAP_BAD_QE_IDENTITY_SIGNATURE);
   flip_hex(sample, "tcb_info_signature", 3, DCAP_BAD_TCB_INFO_SIGNATURE, DCAP_BAD_TCB_INFO_SIGNATURE);
   flip_hex(sample, "qe_identity_signature", 3, DCAP_BAD_QE_IDENTITY_SIGNATURE, DCAP_BAD_QE_IDENTITY_SIGNATURE);
   flip_chain(sample, "tcb_info_issuer_chain");
   flip_chain(sample, "qe_identity_issuer_chain");
-  flip_hex(sample, "root_ca_crl", 1, DCAP_CHAIN_INVALID, DCAP_COLLATERAL_DECODE);
-  flip_hex(sample, "pck_crl", 13, DCAP_CHAIN_INVALID, DCAP_COLLATERAL_DECODE);
+  flip_hex(sample, "root_ca_crl", stride, DCAP_CHAIN_INVALID, DCAP_COLLATERAL_DECODE);
+  flip_hex(sample, "pck_crl", 5 * stride, DCAP_CHAIN_INVALID, DCAP_COLLATERAL_DECODE);
 }

@@ -6,5 +6,5 @@
 
 /* Every byte of the quote, every length it can be cut to, bytes added and removed after its signature section. */
 void damage_quote(const Sample *sample);
-/* Every byte of both signed texts, a stride of digits of chains, lists and signatures. */
-void damage_collateral(const Sample *sample);
+/* Each `stride`th byte of both signed texts, and samples of the digits of chains, lists and signatures. */
+void damage_collateral(const Sample *sample, gsize stride);

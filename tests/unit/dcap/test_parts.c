@@ -105,9 +105,11 @@ static void test_der(void) {
   COMPONENT("01", "03")                                                                                                \
   COMPONENT("02", "03")                                                                                                \
   COMPONENT("03", "02")                                                                                                \
-  COMPONENT("04", "02") COMPONENT("05", "04") COMPONENT("06", "01") COMPONENT("07", "00") COMPONENT("08", "05")        \
-      COMPONENT("09", "00") COMPONENT("0a", "00") COMPONENT("0b", "00") COMPONENT("0c", "00") COMPONENT("0d", "00")    \
-          COMPONENT("0e", "00") COMPONENT("0f", "00") COMPONENT("10", "00") COMPONENT("11", "0b") CPU_SVN_MEMBER
+  COMPONENT("04", "02")                                                                                                \
+  COMPONENT("05", "04")                                                                                                \
+  COMPONENT("06", "01") COMPONENT("07", "00") COMPONENT("08", "05") COMPONENT("09", "00") COMPONENT("0a", "00")        \
+      COMPONENT("0b", "00") COMPONENT("0c", "00") COMPONENT("0d", "00") COMPONENT("0e", "00") COMPONENT("0f", "00")    \
+          COMPONENT("10", "00") COMPONENT("11", "0b") CPU_SVN_MEMBER
 #define CPU_SVN_MEMBER                                                                                                 \
   "301f060b" ARC "02120410"                                                                                            \
   "03030202040100050000000000000000"

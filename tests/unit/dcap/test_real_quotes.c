@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+/* The simulated sample is walked byte by byte; real ones only need to show that theirs is no different. */
+#define COLLATERAL_STRIDE 7
+
 static json_t *read_json(const char *name) {
   g_autoptr(GBytes) content = fixture_bytes(name);
   if (!content)
@@ -130,27 +133,28 @@ static void test_other_root(void) {
   assert_failure(sample_verify(&sample), DCAP_CHAIN_INVALID, "intermediate as root", 0);
 }
 
-typedef void (*Damage)(const Sample *sample);
-static void with_sample(const char *quote, const char *collateral, gint64 now, Damage damage) {
+typedef enum { QUOTE, COLLATERAL } Target;
+
+static void damage(const char *quote, const char *collateral, gint64 now, Target target) {
   g_auto(Sample) sample = {0};
-  if (read_sample(quote, collateral, now, &sample))
-    damage(&sample);
+  if (!read_sample(quote, collateral, now, &sample))
+    return;
+  if (target == QUOTE)
+    damage_quote(&sample);
+  else
+    damage_collateral(&sample, COLLATERAL_STRIDE);
 }
 
-static void test_damaged_v4(void) {
-  with_sample("dcap/tdx_v4.quote.bin", "dcap/tdx_v4.collateral.json", 1752919234, damage_quote);
-}
+static void test_damaged_v4(void) { damage("dcap/tdx_v4.quote.bin", "dcap/tdx_v4.collateral.json", 1752919234, QUOTE); }
 static void test_damaged_v5(void) {
-  with_sample("dcap/tdx_v5_td15_ok.quote.bin", "dcap/tdx_v5_td15.collateral.json", 1774003274, damage_quote);
+  damage("dcap/tdx_v5_td15_ok.quote.bin", "dcap/tdx_v5_td15.collateral.json", 1774003274, QUOTE);
 }
-static void test_damaged_v3(void) {
-  with_sample("dcap/sgx_v3.quote.bin", "dcap/sgx_v3.collateral.json", 1752919277, damage_quote);
-}
+static void test_damaged_v3(void) { damage("dcap/sgx_v3.quote.bin", "dcap/sgx_v3.collateral.json", 1752919277, QUOTE); }
 static void test_damaged_tdx_collateral(void) {
-  with_sample("dcap/tdx_v4.quote.bin", "dcap/tdx_v4.collateral.json", 1752919234, damage_collateral);
+  damage("dcap/tdx_v4.quote.bin", "dcap/tdx_v4.collateral.json", 1752919234, COLLATERAL);
 }
 static void test_damaged_sgx_collateral(void) {
-  with_sample("dcap/sgx_v3.quote.bin", "dcap/sgx_v3.collateral.json", 1752919277, damage_collateral);
+  damage("dcap/sgx_v3.quote.bin", "dcap/sgx_v3.collateral.json", 1752919277, COLLATERAL);
 }
 
 int main(int argc, char **argv) {
