@@ -1,0 +1,149 @@
+/* An image directory: metadata.json, sha256sum.txt, digest.txt (spec: measurement 9.1). */
+#include "measure.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hex.h"
+#include "base/json.h"
+#include "crypto/digest.h"
+
+#include <string.h>
+
+enum { MAX_METADATA = 64 * 1024, MAX_SUMS = 16 * 1024, MAX_NAME = 64, HEX_SHA256 = 64 };
+
+static gboolean refuse(GError **error, DstackErrorCode code, const char *dir, const char *why) {
+  g_set_error(error, DSTACK_ERROR, code, "image %s: %s", dir, why);
+  return FALSE;
+}
+
+static gboolean name_is_plain(const char *name) {
+  gsize len = strlen(name);
+  return len > 0 && len <= MAX_NAME && name[0] != '.' &&
+         strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == len;
+}
+
+static gboolean take_name(const json_t *metadata, const char *key, char **out, const char *dir, GError **error) {
+  const char *name;
+  if (!json_get_string_or(metadata, key, NULL, &name, "metadata.json", error))
+    return FALSE;
+  if (name && !name_is_plain(name))
+    return refuse(error, DSTACK_ERROR_INVALID, dir, "metadata.json names a file with a path");
+  *out = g_strdup(name);
+  return TRUE;
+}
+
+static gboolean take_text(const json_t *metadata, const char *key, char **out, GError **error) {
+  const char *text;
+  if (!json_get_string_or(metadata, key, NULL, &text, "metadata.json", error))
+    return FALSE;
+  *out = g_strdup(text);
+  return TRUE;
+}
+
+static gboolean read_metadata(OsImage *image, GError **error) {
+  g_autofree char *path = g_build_filename(image->dir, "metadata.json", NULL);
+  g_autoptr(json_t) metadata = json_parse_file(path, MAX_METADATA, error);
+  if (!metadata || !json_require_object(metadata, path, error))
+    return FALSE;
+  if (!take_name(metadata, "kernel", &image->kernel, image->dir, error) ||
+      !take_name(metadata, "initrd", &image->initrd, image->dir, error) ||
+      !take_name(metadata, "bios", &image->bios, image->dir, error) ||
+      !take_name(metadata, "rootfs", &image->rootfs, image->dir, error) ||
+      !take_text(metadata, "cmdline", &image->cmdline, error) ||
+      !take_text(metadata, "version", &image->version, error) ||
+      !take_text(metadata, "host_share_mode", &image->host_share_mode, error) ||
+      !json_get_bool_or(metadata, "is_dev", FALSE, &image->is_dev, "metadata.json", error) ||
+      !json_get_bool_or(metadata, "shared_ro", FALSE, &image->shared_ro, "metadata.json", error))
+    return FALSE;
+  if (!image->kernel || !image->initrd)
+    return refuse(error, DSTACK_ERROR_INVALID, image->dir, "metadata.json names no kernel or no initrd");
+  return TRUE;
+}
+
+static gboolean check_file(const OsImage *image, const char *name, const char *expected, GError **error) {
+  g_autofree char *path = g_build_filename(image->dir, name, NULL);
+  guint8 digest[SHA256_SIZE];
+  if (!digest_sha256_file(path, digest, error))
+    return FALSE;
+  g_autofree char *hex = hex_encode(digest, sizeof digest);
+  if (strcmp(hex, expected) == 0)
+    return TRUE;
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "image %s: %s does not match sha256sum.txt", image->dir,
+              name);
+  return FALSE;
+}
+
+/* Lines are `<64 hex>  <plain name>`; collects the names. */
+static gboolean read_sums(const OsImage *image, const char *text, gboolean check_files, GHashTable *names,
+                          GError **error) {
+  g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+  for (guint i = 0; lines[i]; i++) {
+    if (*lines[i] == '\0' && !lines[i + 1])
+      break;
+    g_auto(GStrv) fields = g_strsplit(lines[i], "  ", 2);
+    const char *name = g_strv_length(fields) == 2 ? fields[1] : NULL;
+    if (!name || strlen(fields[0]) != HEX_SHA256 || strspn(fields[0], "0123456789abcdef") != HEX_SHA256 ||
+        !name_is_plain(name) || strcmp(name, "sha256sum.txt") == 0 || !g_hash_table_add(names, g_strdup(name)))
+      return refuse(error, DSTACK_ERROR_INVALID, image->dir, "sha256sum.txt is malformed");
+    if (check_files && !check_file(image, name, fields[0], error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean sums_cover(const OsImage *image, GHashTable *names, GError **error) {
+  const char *const needed[] = {"metadata.json", image->kernel, image->initrd, image->bios};
+  for (guint i = 0; i < G_N_ELEMENTS(needed); i++)
+    if (needed[i] && !g_hash_table_contains(names, needed[i]))
+      return refuse(error, DSTACK_ERROR_INVALID, image->dir,
+                    "sha256sum.txt leaves out a file that metadata.json names");
+  return TRUE;
+}
+
+static gboolean read_identity(OsImage *image, gboolean check_files, GError **error) {
+  g_autofree char *path = g_build_filename(image->dir, "sha256sum.txt", NULL);
+  g_autoptr(GError) missing = NULL;
+  g_autofree char *text = file_read_text(path, MAX_SUMS, &missing);
+  if (!text && g_error_matches(missing, DSTACK_ERROR, DSTACK_ERROR_NOT_FOUND) && !check_files)
+    return TRUE; /* an image without identity can be booted, not verified */
+  if (!text) {
+    g_propagate_error(error, g_steal_pointer(&missing));
+    return FALSE;
+  }
+  g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  if (!read_sums(image, text, check_files, names, error) || !sums_cover(image, names, error))
+    return FALSE;
+  digest_sha256(text, strlen(text), image->os_image_hash);
+  image->has_os_image_hash = TRUE;
+  return TRUE;
+}
+
+static gboolean check_digest_file(const OsImage *image, GError **error) {
+  g_autofree char *path = g_build_filename(image->dir, "digest.txt", NULL);
+  if (!image->has_os_image_hash || !g_file_test(path, G_FILE_TEST_EXISTS))
+    return TRUE;
+  g_autofree char *text = file_read_text(path, 256, error);
+  if (!text)
+    return FALSE;
+  g_autofree char *hex = hex_encode(image->os_image_hash, sizeof image->os_image_hash);
+  return strcmp(g_strchomp(text), hex) == 0 ||
+         refuse(error, DSTACK_ERROR_UNVERIFIED, image->dir, "digest.txt is not the hash of sha256sum.txt");
+}
+
+OsImage *os_image_open(const char *dir, gboolean check_files, GError **error) {
+  g_autoptr(OsImage) image = g_new0(OsImage, 1);
+  image->dir = g_strdup(dir);
+  if (!read_metadata(image, error) || !read_identity(image, check_files, error) || !check_digest_file(image, error))
+    return NULL;
+  return g_steal_pointer(&image);
+}
+
+void os_image_free(OsImage *image) {
+  if (!image)
+    return;
+  char *texts[] = {image->dir,  image->cmdline, image->kernel,  image->initrd,
+                   image->bios, image->rootfs,  image->version, image->host_share_mode};
+  for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
+    g_free(texts[i]);
+  g_free(image);
+}
