@@ -33,6 +33,8 @@ static gboolean emit_os_image_hash(TdxPlatform *platform, GBytes *hash, GError *
 }
 
 gboolean boot_events_keys(TdxPlatform *platform, const AppKeys *keys, GError **error) {
+  if (keys->kms_mr && !emit_bytes(platform, "mr-kms", keys->kms_mr, error))
+    return FALSE;
   if (!emit_os_image_hash(platform, keys->os_image_hash, error))
     return FALSE;
   g_autoptr(GBytes) id = app_keys_provider_id(keys);

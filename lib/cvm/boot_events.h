@@ -10,7 +10,8 @@
 
 /* system-preparing, app-id, compose-hash, instance-id, boot-mr-done: before any key is asked for. */
 gboolean boot_events_identity(TdxPlatform *platform, const AppCompose *compose, const InstanceInfo *info, GError **error);
-/* os-image-hash (as the KMS told it, if it did) and key-provider: after every check of the keys, before their use. */
+/* mr-kms (if the KMS is attested), os-image-hash (as the KMS told it, if it did) and key-provider: after every check of the
+ * keys, before their use. */
 gboolean boot_events_keys(TdxPlatform *platform, const AppKeys *keys, GError **error);
 /* storage-fs, and system-ready: the end of the trusted events. */
 gboolean boot_events_storage(TdxPlatform *platform, const char *filesystem, GError **error);

@@ -1,0 +1,64 @@
+#include "sdk/simulator/simulator_config.h"
+
+#define TABLE "default.core.simulator."
+
+const char simulator_config_defaults[] =
+    "[default]\n"
+    "workers = 8\n"
+    "ident = \"dstack Simulator\"\n"
+    "[default.core]\n"
+    "keys_file = \"appkeys.json\"\n"
+    "compose_file = \"app-compose.json\"\n"
+    "sys_config_file = \"sys-config.json\"\n"
+    "data_disks = [\"/\"]\n"
+    "[default.core.simulator]\n"
+    "seed_file = \"seed.hex\"\n"
+    "state_dir = \"state\"\n"
+    "[internal-v0]\n"
+    "address = \"unix:./tappd.sock\"\n"
+    "[internal]\n"
+    "address = \"unix:./dstack.sock\"\n"
+    "[external]\n"
+    "address = \"unix:./external.sock\"\n"
+    "port = 8090\n"
+    "[guest-api]\n"
+    "address = \"unix:./guest.sock\"\n"
+    "port = 8000\n";
+
+/* Keys of the reference's simulator, whose fixtures ours does not need. */
+static const char *const accepted[] = {
+    TABLE "enabled",         TABLE "quote_file",        TABLE "event_log_file",
+    TABLE "attestation_file", TABLE "patch_report_data",
+};
+
+void simulator_config_free(SimulatorConfig *config) {
+  if (!config)
+    return;
+  g_free(config->seed_file);
+  g_free(config->state_dir);
+  g_free(config->measurements_file);
+  g_free(config->kms_url);
+  g_free(config);
+}
+
+static gboolean get_text(Config *config, const char *key, gboolean required, char **out, GError **error) {
+  const char *text;
+  if (!required && !config_has(config, key))
+    return TRUE;
+  if (!config_get_string(config, key, &text, error))
+    return FALSE;
+  *out = required || *text ? g_strdup(text) : NULL;
+  return TRUE;
+}
+
+SimulatorConfig *simulator_config_new(Config *config, GError **error) {
+  g_autoptr(SimulatorConfig) out = g_new0(SimulatorConfig, 1);
+  if (!get_text(config, TABLE "seed_file", TRUE, &out->seed_file, error) ||
+      !get_text(config, TABLE "state_dir", TRUE, &out->state_dir, error) ||
+      !get_text(config, TABLE "measurements_file", FALSE, &out->measurements_file, error) ||
+      !get_text(config, TABLE "kms_url", FALSE, &out->kms_url, error))
+    return NULL;
+  for (guint i = 0; i < G_N_ELEMENTS(accepted); i++)
+    (void)config_has(config, accepted[i]);
+  return g_steal_pointer(&out);
+}
