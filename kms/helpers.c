@@ -1,0 +1,131 @@
+#include "kms/helpers.h"
+
+#include "kms/protocol.h"
+
+#include "base/error.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Sources of dup2 lie above every target, so that no target overwrites a source. */
+#define FIRST_OWN_FD 128
+
+static gboolean open_channel(int ends[2], GError **error) {
+  int raw[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, raw) != 0) {
+    dstack_set_errno(error, errno, "failed to make a channel");
+    return FALSE;
+  }
+  for (guint i = 0; i < 2; i++) {
+    ends[i] = fcntl(raw[i], F_DUPFD_CLOEXEC, FIRST_OWN_FD);
+    (void)close(raw[i]); /* its duplicate is used */
+  }
+  if (ends[0] >= 0 && ends[1] >= 0)
+    return TRUE;
+  dstack_set_errno(error, errno, "failed to make a channel");
+  return FALSE;
+}
+
+static char *find_program(const char *name, GError **error) {
+  g_autofree char *self = g_file_read_link("/proc/self/exe", error);
+  if (!self)
+    return NULL;
+  g_autofree char *dir = g_path_get_dirname(self);
+  g_autofree char *beside = g_build_filename(dir, name, NULL);
+  g_autofree char *libexec = g_build_filename(dir, "..", "libexec", "dstack", name, NULL);
+  if (g_file_test(beside, G_FILE_TEST_IS_EXECUTABLE))
+    return g_steal_pointer(&beside);
+  if (g_file_test(libexec, G_FILE_TEST_IS_EXECUTABLE))
+    return g_steal_pointer(&libexec);
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_FOUND, "helper program %s is neither in %s nor in %s", name, dir, libexec);
+  return NULL;
+}
+
+/* `fds` become the descriptors 3, 4, ... of the child; everything else of ours is closed by exec. */
+static gboolean spawn(const char *name, const char *first, const char *second, const int *fds, guint n_fds, GError **error) {
+  g_autofree char *program = find_program(name, error);
+  if (!program)
+    return FALSE;
+  const char *level = g_getenv("RUST_LOG");
+  g_autofree char *log_setting = g_strdup_printf("RUST_LOG=%s", level ? level : "");
+  char *env[] = {log_setting, NULL};
+  char *argv[] = {program, (char *)first, (char *)second, NULL};
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  for (guint i = 0; i < n_fds; i++)
+    posix_spawn_file_actions_adddup2(&actions, fds[i], STDERR_FILENO + 1 + (int)i);
+  pid_t pid;
+  int result = posix_spawn(&pid, program, &actions, NULL, argv, env);
+  posix_spawn_file_actions_destroy(&actions);
+  if (result == 0)
+    return TRUE;
+  dstack_set_errno(error, result, "failed to start %s", program);
+  return FALSE;
+}
+
+static gboolean start_keyholder(const KmsConfig *config, int to_front, int to_verifier, GError **error) {
+  const int fds[] = {to_front, to_verifier};
+  return spawn("dstack-kms-keyholder", config->cert_dir, config->keyholder_user, fds, G_N_ELEMENTS(fds), error);
+}
+
+static gboolean start_verifier(const char *config_path, int to_keyholder, const int *lane_ends, guint n_lanes,
+                               GError **error) {
+  g_autofree int *fds = g_new(int, n_lanes + 1);
+  g_autofree char *count = g_strdup_printf("%u", n_lanes);
+  fds[0] = to_keyholder;
+  memcpy(fds + 1, lane_ends, n_lanes * sizeof *lane_ends);
+  return spawn("dstack-kms-verifier", config_path ? config_path : "", count, fds, n_lanes + 1, error);
+}
+
+static gboolean open_lanes(KmsHelpers *helpers, int *lane_ends, GError **error) {
+  for (guint i = 0; i < helpers->n_lanes; i++) {
+    int ends[2];
+    if (!open_channel(ends, error))
+      return FALSE;
+    helpers->lanes[i] = ends[0];
+    lane_ends[i] = ends[1];
+  }
+  return TRUE;
+}
+
+/* A failure here ends the program, and with it every descriptor. */
+KmsHelpers *kms_helpers_start(const KmsConfig *config, const char *config_path, GError **error) {
+  KmsHelpers *helpers = g_new0(KmsHelpers, 1);
+  helpers->n_lanes = config->workers;
+  helpers->lanes = g_new0(int, helpers->n_lanes);
+  g_autofree int *lane_ends = g_new0(int, helpers->n_lanes);
+  int front[2], direct[2];
+  if (!open_channel(front, error) || !open_channel(direct, error) || !open_lanes(helpers, lane_ends, error) ||
+      !start_keyholder(config, front[1], direct[0], error) ||
+      !start_verifier(config_path, direct[1], lane_ends, helpers->n_lanes, error))
+    return NULL;
+  helpers->keyholder = front[0];
+  /* The helpers' ends are theirs alone, or nobody would notice the other side's end. */
+  (void)close(front[1]);
+  (void)close(direct[0]);
+  (void)close(direct[1]);
+  for (guint i = 0; i < helpers->n_lanes; i++)
+    (void)close(lane_ends[i]);
+  return helpers;
+}
+
+static gpointer wait_for_helper(gpointer data) {
+  (void)data;
+  int status;
+  pid_t pid;
+  while ((pid = waitpid(-1, &status, 0)) < 0 && errno == EINTR)
+    ;
+  log_error("helper process %d ended (status 0x%x): the kms ends too", (int)pid, status);
+  _exit(EXIT_FAILURE);
+}
+
+void kms_helpers_watch(void) { g_thread_unref(g_thread_new("helpers", wait_for_helper, NULL)); }

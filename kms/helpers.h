@@ -1,0 +1,18 @@
+/* The two helper programs beside the front: starting them, the channels to and between them, and dying together. */
+#pragma once
+
+#include "kms/config.h"
+
+#include <glib.h>
+
+typedef struct {
+  int keyholder; /* the front's channel to the key holder */
+  int *lanes;    /* one a worker, to the verifier */
+  guint n_lanes;
+} KmsHelpers;
+
+/* Starts both, with an environment that holds nothing but the log level. `config_path` may be NULL. Helpers are looked for beside
+ * this program and in ../libexec/dstack. Must be called before any other thread exists. The result lives as long as the process. */
+KmsHelpers *kms_helpers_start(const KmsConfig *config, const char *config_path, GError **error);
+/* From now on the end of a helper ends this process, with status 1. */
+void kms_helpers_watch(void);

@@ -1,0 +1,105 @@
+#include "kms/onboard.h"
+
+#include "kms/lifecycle.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "prpc/server.h"
+
+#include <string.h>
+
+#define WORKERS 2
+#define MAX_CONNECTIONS 32
+
+typedef struct {
+  const KmsConfig *config;
+  KeyholderClient *keyholder;
+  PrpcServer *server;
+  GMutex lock; /* one bootstrap at a time */
+} Onboarding;
+
+static gboolean bootstrap(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response, gpointer user_data,
+                          GError **error) {
+  (void)call;
+  Onboarding *onboarding = user_data;
+  const Kms__BootstrapRequest *args = (const Kms__BootstrapRequest *)request;
+  g_mutex_lock(&onboarding->lock);
+  gboolean done = lifecycle_bootstrap(onboarding->config, onboarding->keyholder, args->domain,
+                                      (Kms__BootstrapResponse *)response, error);
+  g_mutex_unlock(&onboarding->lock);
+  return done;
+}
+
+static gboolean finish_if_complete(Onboarding *onboarding, GError **error) {
+  g_auto(KeyholderState) state = {0};
+  if (!keyholder_client_state(onboarding->keyholder, &state, error))
+    return FALSE;
+  if (!state.complete) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "there are no keys yet: bootstrap first");
+    return FALSE;
+  }
+  prpc_server_stop(onboarding->server);
+  return TRUE;
+}
+
+static gboolean finish(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response, gpointer user_data,
+                       GError **error) {
+  (void)call, (void)request, (void)response; /* Empty in, Empty out */
+  return finish_if_complete(user_data, error);
+}
+
+static void answer_finish(PrpcHttpRequest *request, gpointer user_data) {
+  g_autoptr(GError) error = NULL;
+  if (finish_if_complete(user_data, &error))
+    prpc_http_reply(request, 200, "text/plain", "OK", 2, NULL);
+  else
+    prpc_http_reply(request, 400, "text/plain", error->message, strlen(error->message), NULL);
+}
+
+static void answer_health(PrpcHttpRequest *request, gpointer user_data) {
+  (void)user_data;
+  prpc_http_reply(request, 200, "text/plain", "OK", 2, NULL);
+}
+
+/* A page that an operator happens to visit can make a browser send GETs and forms, but not JSON. */
+static gboolean refuse_browsers(PrpcHttpRequest *request, gpointer user_data) {
+  (void)user_data;
+  static const char refusal[] = "{\n  \"error\": \"only POST with content type application/json changes anything here\"\n}";
+  if (!g_str_has_prefix(prpc_http_path(request), "/prpc/"))
+    return TRUE;
+  const char *type = prpc_http_header(request, "Content-Type");
+  if (strcmp(prpc_http_method(request), "POST") == 0 && type && g_str_has_prefix(type, "application/json"))
+    return TRUE;
+  prpc_http_reply(request, 400, "application/json", refusal, strlen(refusal), NULL);
+  return FALSE;
+}
+
+static PrpcRouter *make_router(Onboarding *onboarding) {
+  PrpcService *methods = prpc_service_new(&kms__onboard__descriptor, "Onboard.", onboarding);
+  prpc_service_handle(methods, "Bootstrap", bootstrap);
+  prpc_service_handle(methods, "Finish", finish);
+  PrpcRouter *router = prpc_router_new("DStack KMS");
+  prpc_router_mount(router, "/prpc", methods);
+  prpc_router_route(router, "GET", "/finish", 0, answer_finish, onboarding);
+  prpc_router_route(router, "GET", "/health", 0, answer_health, NULL);
+  prpc_router_filter(router, refuse_browsers, NULL);
+  return router;
+}
+
+gboolean onboard_run(const KmsConfig *config, KeyholderClient *keyholder, GError **error) {
+  Onboarding onboarding = {.config = config, .keyholder = keyholder};
+  onboarding.server = prpc_server_new(WORKERS, MAX_CONNECTIONS, error);
+  if (!onboarding.server)
+    return FALSE;
+  g_mutex_init(&onboarding.lock);
+  PrpcRouter *router = make_router(&onboarding);
+  gboolean listening = prpc_server_listen(onboarding.server, config->onboard_address, router, NULL, error) != 0;
+  if (listening) {
+    log_info("no keys yet: waiting for Onboard.Bootstrap on http://%s", config->onboard_address);
+    prpc_server_run(onboarding.server);
+  }
+  prpc_server_free(onboarding.server);
+  prpc_router_free(router);
+  g_mutex_clear(&onboarding.lock);
+  return listening;
+}

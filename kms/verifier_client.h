@@ -1,0 +1,40 @@
+/* The front's side of kms/protocol.h towards the verifier: it passes bytes on and gets verdicts back. Thread-safe: each call takes
+ * a lane of its own and waits for one when all are busy. */
+#pragma once
+
+#include "kms/protocol.h"
+
+#include <glib.h>
+
+typedef struct VerifierClient VerifierClient;
+VerifierClient *verifier_client_new(const int *lanes, guint n_lanes);
+void verifier_client_free(VerifierClient *client);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VerifierClient, verifier_client_free)
+
+/* `certificate` is DER. *attested: it carries evidence, which verified. */
+gboolean verifier_client_check(VerifierClient *client, GBytes *certificate, gboolean *attested, GError **error);
+
+typedef struct {
+  guint8 grant[KMS_GRANT_SIZE];
+  char *gateway_app_id;
+  guint8 os_image_hash[KMS_IMAGE_HASH_SIZE];
+} AppAuthorization;
+void app_authorization_clear(AppAuthorization *authorization);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AppAuthorization, app_authorization_clear)
+gboolean verifier_client_authorize(VerifierClient *client, GBytes *certificate, const char *vm_config,
+                                   AppAuthorization *out, GError **error);
+
+/* `csr` and `signature` as received. The PEM results are freed with g_free(). */
+gboolean verifier_client_sign(VerifierClient *client, guint version, GBytes *csr, GBytes *signature, const char *vm_config,
+                              char **leaf, char **app_ca, GError **error);
+
+typedef struct {
+  char *gateway_app_id;
+  gboolean has_chain; /* the rest means something */
+  char *contract;
+  guint64 chain_id;
+  char *implementation;
+} AuthFacts;
+void auth_facts_clear(AuthFacts *facts);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AuthFacts, auth_facts_clear)
+gboolean verifier_client_facts(VerifierClient *client, AuthFacts *out, GError **error);
