@@ -1,0 +1,15 @@
+/* Texts from outside that the verifier parses itself: vm_config and the webhook's answers. */
+#include "kms/verifier/auth_api.h"
+#include "kms/verifier/vm_config.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  g_autofree char *text = g_strndup((const char *)data, size);
+  g_auto(VmConfig) config = {0};
+  (void)vm_config_parse(text, &config, NULL); /* must only not crash */
+  g_autofree char *gateway = auth_reply_parse((const char *)data, size, NULL);
+  g_auto(AuthInfo) info = {0};
+  (void)auth_info_parse((const char *)data, size, &info, NULL);
+  return 0;
+}
