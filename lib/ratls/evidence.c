@@ -49,7 +49,7 @@ gboolean ratls_cert_usage(X509 *cert, char **out, GError **error) {
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "certificate: usage is no short ascii text");
     return FALSE;
   }
-  *out = g_strndup(text, len);
+  *out = g_strndup(len ? text : "", len); /* an empty one is not a missing one */
   return TRUE;
 }
 

@@ -318,6 +318,10 @@ static void test_usage(Fixture *fixture, gconstpointer unused) {
   g_autoptr(X509) good = certificate_with_text(fixture->key, RATLS_OID_USAGE, "kms:rpc", 7);
   g_assert_true(ratls_cert_usage(good, &usage, NULL));
   g_assert_cmpstr(usage, ==, "kms:rpc");
+  g_autofree char *nothing = NULL;
+  g_autoptr(X509) empty = certificate_with_text(fixture->key, RATLS_OID_USAGE, "", 0);
+  g_assert_true(ratls_cert_usage(empty, &nothing, NULL));
+  g_assert_cmpstr(nothing, ==, "");
   g_autofree char *endless = g_strnfill(1000, 'a');
   const char *const bad[] = {"kms:rpc\nforged", "kms\xc3\xbc", endless};
   for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
