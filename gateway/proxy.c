@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -174,6 +175,7 @@ static gboolean open_loop(Proxy *proxy, ProxyLoop *loop, GError **error) {
 }
 
 Proxy *proxy_start(const ProxyOptions *options, GError **error) {
+  (void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to sockets without MSG_NOSIGNAL */
   Proxy *proxy = g_new0(Proxy, 1);
   proxy->options = *options;
   proxy->port = options->listen_port;
