@@ -108,23 +108,30 @@ static gboolean same_state(const struct stat *a, const struct stat *b) {
          a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-static Snapshot *current_snapshot(InfoSource *source, GError **error) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&source->lock);
+/* Call with the lock held. */
+static gboolean refresh_snapshot(InfoSource *source, GError **error) {
   /* Looked at before the quote is taken: an event in between makes the next call decode anew, never serve old facts. */
   struct stat state = {0};
   if (stat(source->platform->runtime_log_path, &state) != 0)
     memset(&state, 0, sizeof state);
-  if (!source->snapshot || !same_state(&state, &source->log_state)) {
-    Snapshot *fresh = take_snapshot(source, error);
-    if (!fresh) {
-      g_prefix_error(error, "failed to decode app info: ");
-      return NULL;
-    }
-    g_clear_pointer(&source->snapshot, snapshot_unref);
-    source->snapshot = fresh;
-    source->log_state = state;
+  if (source->snapshot && same_state(&state, &source->log_state))
+    return TRUE;
+  Snapshot *fresh = take_snapshot(source, error);
+  if (!fresh) {
+    g_prefix_error(error, "failed to decode app info: ");
+    return FALSE;
   }
-  return g_atomic_rc_box_acquire(source->snapshot);
+  g_clear_pointer(&source->snapshot, snapshot_unref);
+  source->snapshot = fresh;
+  source->log_state = state;
+  return TRUE;
+}
+
+static Snapshot *current_snapshot(InfoSource *source, GError **error) {
+  g_mutex_lock(&source->lock);
+  Snapshot *snapshot = refresh_snapshot(source, error) ? g_atomic_rc_box_acquire(source->snapshot) : NULL;
+  g_mutex_unlock(&source->lock);
+  return snapshot;
 }
 
 static void set_dmi(char **field, const char *name) {
