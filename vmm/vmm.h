@@ -1,0 +1,22 @@
+/* What the parts of the VMM share: one of each, made in main.c. */
+#pragma once
+
+#include "vmm/accelerator.h"
+#include "vmm/cid_pool.h"
+#include "vmm/config.h"
+#include "vmm/supervisor_client.h"
+#include "vmm/vm_table.h"
+
+#include "prpc/server.h"
+
+typedef struct {
+  const VmmConfig *config;
+  SupervisorClient *supervisor;
+  Accelerator *accelerator;
+  VmTable *vms;
+  GMutex create_lock; /* guards cids; and makes checking a new VM's ports and adding it one step */
+  CidPool *cids;
+  PrpcServer *server;
+  PrpcRouter *host_api; /* what guests may call */
+  gint stopping; /* atomic: long answers end */
+} Vmm;
