@@ -1,5 +1,7 @@
 #include "supervisor/service.h"
 
+#include "supervisor/process_config.h"
+
 #include "base/error.h"
 #include "base/log.h"
 

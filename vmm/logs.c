@@ -13,10 +13,7 @@
 #define POLL_MS 200
 #define HEARTBEAT_MS 60000
 #define HEARTBEAT "[vmm heartbeat]\n"
-#define MAX_FOLLOWERS 8
 #define TEXT_TYPE "text/plain; charset=utf-8"
-
-static gint followers;
 
 typedef struct {
   char *id;
@@ -125,14 +122,14 @@ static gboolean copy_available(LogStream *stream, LogTail *tail, gboolean *some)
 
 static gboolean vm_is_known(Vmm *vmm, const char *id) {
   g_autoptr(Vm) vm = vm_table_find(vmm->vms, id, NULL);
-  return vm != NULL && !g_atomic_int_get(&vmm->stopping);
+  return vm != NULL;
 }
 
-/* Ends when the client leaves, the VM is removed or the VMM stops. */
+/* Ends when the client leaves, the VM is removed or the VMM stops: an empty write tells. */
 static void follow(Vmm *vmm, LogStream *stream, LogTail *tail, const char *id) {
   guint quiet_ms = 0;
   gboolean some, connected = TRUE;
-  while (connected && vm_is_known(vmm, id)) {
+  while (connected && vm_is_known(vmm, id) && prpc_http_stream_write(stream->request, "", 0)) {
     connected = copy_available(stream, tail, &some);
     if (some) {
       quiet_ms = 0;
@@ -174,13 +171,6 @@ void logs_route(PrpcHttpRequest *request, gpointer user_data) {
     refuse(request, 404, "VM not found\n");
     return;
   }
-  if (query.follow && g_atomic_int_add(&followers, 1) >= MAX_FOLLOWERS) {
-    g_atomic_int_add(&followers, -1);
-    refuse(request, 503, "too many logs are followed already\n");
-    return;
-  }
   g_autofree char *path = work_dir_file(vm->work_dir, query.file_name);
   stream_log(vmm, request, &query, path);
-  if (query.follow)
-    g_atomic_int_add(&followers, -1);
 }

@@ -22,7 +22,6 @@
 #include <unistd.h>
 
 #define MAX_CONNECTIONS 512
-#define FOLLOWER_WORKERS 8 /* each followed log keeps one busy */
 #define MAX_PAGE_REQUEST (64 * 1024)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PrpcRouter, prpc_router_free)
@@ -100,7 +99,7 @@ static gboolean serve(const VmmConfig *config, GError **error) {
     return FALSE;
   g_autoptr(SupervisorClient) supervisor = supervisor_client_new(config, error);
   g_autoptr(PrpcServer) server =
-      supervisor ? prpc_server_new(config->workers + FOLLOWER_WORKERS, MAX_CONNECTIONS, error) : NULL;
+      supervisor ? prpc_server_new(config->workers, MAX_CONNECTIONS, error) : NULL;
   if (!server)
     return FALSE;
   Vmm vmm = {.config = config, .supervisor = supervisor, .server = server};

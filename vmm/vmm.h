@@ -18,5 +18,4 @@ typedef struct {
   CidPool *cids;
   PrpcServer *server;
   PrpcRouter *host_api; /* what guests may call */
-  gint stopping; /* atomic: long answers end */
 } Vmm;
