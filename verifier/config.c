@@ -1,0 +1,137 @@
+#include "config.h"
+
+#include "base/config.h"
+#include "base/error.h"
+
+#include <string.h>
+
+#define DEFAULT_FILE "dstack-verifier.toml"
+#define ENV_PREFIX "DSTACK_VERIFIER_"
+
+static const char defaults[] =
+    "address = \"0.0.0.0\"\n"
+    "port = 8080\n"
+    "image_cache_dir = \"/tmp/dstack-verifier/cache\"\n"
+    "image_download_url = \"https://download.dstack.org/os-images/mr_{OS_IMAGE_HASH}.tar.gz\"\n"
+    "image_download_timeout_secs = 300\n"
+    "[attestation]\n"
+    "insecure_allow_external_trust_anchors = false\n";
+
+/* The variable that stands over a key, or NULL. */
+static const char *from_environment(const char *key) {
+  g_auto(GStrv) parts = g_strsplit(key, ".", -1);
+  g_autofree char *joined = g_strjoinv("__", parts);
+  g_autofree char *upper = g_ascii_strup(joined, -1);
+  g_autofree char *name = g_strconcat(ENV_PREFIX, upper, NULL);
+  return g_getenv(name);
+}
+
+/* NULL for a key that is unset or blank. */
+static gboolean get_text(Config *layers, const char *key, char **out, GError **error) {
+  const char *text = NULL;
+  if (config_has(layers, key) && !config_get_string(layers, key, &text, error))
+    return FALSE;
+  const char *over = from_environment(key);
+  g_autofree char *value = g_strstrip(g_strdup(over ? over : text ? text : ""));
+  *out = *value ? g_steal_pointer(&value) : NULL;
+  return TRUE;
+}
+
+static gboolean get_bool(Config *layers, const char *key, gboolean *out, GError **error) {
+  if (!config_get_bool(layers, key, out, error))
+    return FALSE;
+  const char *over = from_environment(key);
+  if (!over)
+    return TRUE;
+  *out = g_str_equal(over, "true");
+  if (*out || g_str_equal(over, "false"))
+    return TRUE;
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "environment: %s: expected true or false", key);
+  return FALSE;
+}
+
+static gboolean get_uint(Config *layers, const char *key, guint64 min, guint64 max, guint64 *out, GError **error) {
+  if (!config_get_uint(layers, key, max, out, error))
+    return FALSE;
+  const char *over = from_environment(key);
+  if ((!over || g_ascii_string_to_unsigned(over, 10, min, max, out, NULL)) && *out >= min)
+    return TRUE;
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID,
+              "%s: expected a number from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT, key, min, max);
+  return FALSE;
+}
+
+static gboolean get_listen(Config *layers, char **out, GError **error) {
+  g_autofree char *address = NULL;
+  guint64 port;
+  if (!get_text(layers, "address", &address, error) || !get_uint(layers, "port", 0, G_MAXUINT16, &port, error))
+    return FALSE;
+  if (!address || !g_hostname_is_ip_address(address)) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "address: '%s' is not an ip address",
+                address ? address : "");
+    return FALSE;
+  }
+  *out = g_strdup_printf(strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, (guint)port);
+  return TRUE;
+}
+
+/* Checked although nothing is downloaded yet: a mistake should not show on the day it is. */
+static gboolean check_download(Config *layers, GError **error) {
+  g_autofree char *url = NULL;
+  guint64 timeout;
+  if (!get_text(layers, "image_download_url", &url, error) ||
+      !get_uint(layers, "image_download_timeout_secs", 1, G_MAXUINT32, &timeout, error))
+    return FALSE;
+  gboolean is_http = url && (g_str_has_prefix(url, "http://") || g_str_has_prefix(url, "https://"));
+  if (is_http && strstr(url, "{OS_IMAGE_HASH}"))
+    return TRUE;
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID,
+              "image_download_url: expected an http url with {OS_IMAGE_HASH}");
+  return FALSE;
+}
+
+static gboolean get_attestation(Config *layers, VerifierConfig *out, GError **error) {
+  g_autofree char *older_url = NULL;
+  if (!get_bool(layers, "attestation.insecure_allow_external_trust_anchors", &out->allow_external_root, error) ||
+      !get_text(layers, "attestation.root_ca.tdx", &out->root_ca_tdx, error) ||
+      !get_text(layers, "attestation.collateral_file", &out->collateral_file, error) ||
+      !get_text(layers, "attestation.urls.pccs", &out->pccs_url, error) ||
+      !get_text(layers, "pccs_url", &older_url, error))
+    return FALSE;
+  if (!out->pccs_url)
+    out->pccs_url = g_steal_pointer(&older_url);
+  return TRUE;
+}
+
+static gboolean read_values(Config *layers, VerifierConfig *out, GError **error) {
+  if (!get_listen(layers, &out->listen, error) || !get_text(layers, "image_cache_dir", &out->image_cache_dir, error) ||
+      !check_download(layers, error) || !get_attestation(layers, out, error))
+    return FALSE;
+  if (out->image_cache_dir)
+    return TRUE;
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "image_cache_dir: must not be empty");
+  return FALSE;
+}
+
+VerifierConfig *verifier_config_load(const char *path, GError **error) {
+  g_autoptr(Config) layers = config_new(defaults);
+  gboolean use_default = !path && g_file_test(DEFAULT_FILE, G_FILE_TEST_EXISTS);
+  if ((path || use_default) && !config_add_file(layers, path ? path : DEFAULT_FILE, error))
+    return NULL;
+  g_autoptr(VerifierConfig) config = g_new0(VerifierConfig, 1);
+  if (!read_values(layers, config, error))
+    return NULL;
+  config_warn_unknown(layers);
+  return g_steal_pointer(&config);
+}
+
+void verifier_config_free(VerifierConfig *config) {
+  if (!config)
+    return;
+  g_free(config->listen);
+  g_free(config->image_cache_dir);
+  g_free(config->pccs_url);
+  g_free(config->root_ca_tdx);
+  g_free(config->collateral_file);
+  g_free(config);
+}

@@ -1,0 +1,19 @@
+/* Configuration of the verifier service (spec: attestation E.1). */
+#pragma once
+
+#include <glib.h>
+
+typedef struct {
+  char *listen;          /* "IP:PORT" */
+  char *image_cache_dir; /* images are looked for in images/<os_image_hash>/ below it */
+  char *pccs_url;        /* NULL: Intel's */
+  gboolean allow_external_root;
+  char *root_ca_tdx;     /* NULL: Intel's; PEM file */
+  char *collateral_file; /* NULL: none */
+} VerifierConfig;
+
+/* Defaults, then `path` (NULL: dstack-verifier.toml, which may be missing), then the environment: DSTACK_VERIFIER_<KEY>
+ * in upper case, with "__" between the parts of a nested key. */
+VerifierConfig *verifier_config_load(const char *path, GError **error);
+void verifier_config_free(VerifierConfig *config);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VerifierConfig, verifier_config_free)
