@@ -17,6 +17,7 @@
 #include "key_provision.h"
 #include "secure_time.h"
 #include "swap.h"
+#include "wireguard_apply.h"
 
 #define SHARE_MOUNT_POINT "/tmp/.host-shared"
 #define SHARE_WAIT_MS 5000
@@ -152,17 +153,16 @@ static gboolean write_configuration(Setup *setup, GError **error) {
 
 /* A gateway that is down must not keep the app from starting: the host is told, and gateway-refresh tries again. */
 static gboolean join_gateway(Setup *setup, GError **error) {
-  (void)error; /* nothing here is fatal */
   if (!setup->compose->gateway_enabled)
     return TRUE;
   progress(setup, "setting up dstack-gateway");
   g_autoptr(GError) why = NULL;
-  if (!gateway_register(setup->keys, setup->config, setup->platform, &why)) {
-    g_prefix_error(&why, "failed to register with the gateway: ");
-    log_error("%s", why->message);
-    host_notify_or_log(setup->config->host_api_url, HOST_EVENT_BOOT_ERROR, why->message);
-  }
-  return TRUE;
+  if (gateway_register(setup->keys, setup->config, setup->platform, &why))
+    return TRUE;
+  g_prefix_error(&why, "failed to register with the gateway: ");
+  log_error("%s", why->message);
+  host_notify_or_log(setup->config->host_api_url, HOST_EVENT_BOOT_ERROR, why->message);
+  return wireguard_expect(error);
 }
 
 static gboolean set_up_docker(Setup *setup, GError **error) {

@@ -6,6 +6,7 @@
 
 #include <net/if.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #define INTERFACE "dstack-wg0"
 #define CONFIG_PATH "/etc/wireguard/" INTERFACE ".conf"
@@ -17,8 +18,9 @@ static gboolean run_with_input(const char *const *argv, const void *input, gsize
     return FALSE;
   if (result.status == 0)
     return TRUE;
+  int code = WIFEXITED(result.status) ? WEXITSTATUS(result.status) : -1;
   g_strchomp(result.errors);
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_IO, "%s failed with status %d: %s", argv[0], result.status, result.errors);
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_IO, "%s failed with status %d: %s", argv[0], code, result.errors);
   return FALSE;
 }
 
@@ -44,7 +46,7 @@ static gboolean set_interface(const WireguardConfig *config, const Secret *key, 
   g_autofree char *commands = wireguard_ip_commands(config, if_nametoindex(INTERFACE) == 0);
   g_autoptr(Secret) peers = wireguard_config_text(config, key, FALSE);
   return run_with_input((const char *const[]){"ip", "-batch", "-", NULL}, commands, strlen(commands), error) &&
-         run_with_input((const char *const[]){"wg", "setconf", INTERFACE, "/dev/stdin", NULL}, secret_peek(peers),
+         run_with_input((const char *const[]){"wg", "setconf", INTERFACE, "/proc/self/fd/0", NULL}, secret_peek(peers),
                         secret_len(peers), error);
 }
 
@@ -54,4 +56,10 @@ gboolean wireguard_apply(const WireguardConfig *config, const Secret *key, GErro
          file_write_atomic(CONFIG_PATH, secret_peek(text), secret_len(text), 0600, error) &&
          set_firewall(config, FALSE, error) && (!has_ipv6_endpoint(config) || set_firewall(config, TRUE, error)) &&
          set_interface(config, key, error);
+}
+
+gboolean wireguard_expect(GError **error) {
+  if (g_file_test(CONFIG_PATH, G_FILE_TEST_EXISTS))
+    return TRUE;
+  return file_make_dirs("/etc/wireguard", 0700, error) && file_write_atomic(CONFIG_PATH, "", 0, 0600, error);
 }
