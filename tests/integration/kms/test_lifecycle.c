@@ -149,8 +149,8 @@ static void test_needs_an_agent(void) {
 
 static void test_refused_configuration(void) {
   g_autoptr(Kms) kms = kms_new();
-  kms_configure(kms, NULL, NULL, "[core.image]\n");
-  fails_to_start(kms, "kms.toml");
+  kms_configure(kms, NULL, "type = \"none\"", NULL);
+  fails_to_start(kms, "core.auth_api.type: expected");
   kms_configure(kms, "enabled = false", NULL, NULL);
   fails_to_start(kms, "onboarding is disabled");
 }
