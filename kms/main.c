@@ -1,5 +1,6 @@
 /* dstack-kms: the network front. Starts the verifier and the key holder, has the keys opened, and serves. */
 #include "kms/config.h"
+#include "kms/footprint.h"
 #include "kms/helpers.h"
 #include "kms/lifecycle.h"
 #include "kms/onboard.h"
@@ -59,6 +60,7 @@ static gboolean serve(KmsService *service, GError **error) {
   if (!server)
     return FALSE;
   PrpcRouter *router = kms_service_router(service);
+  footprint_shed_startup(); /* while /proc is readable */
   gboolean ready = listen_on(server, service, router, error) && sandbox_drop_privileges(config->front_user, error) &&
                    sandbox_enter(SANDBOX_FRONT, error);
   if (ready)
@@ -108,6 +110,7 @@ static gboolean parse_options(int *argc, char ***argv, char **config_path, GErro
 
 int main(int argc, char **argv) {
   log_init("dstack-kms", LOG_INFO);
+  footprint_limit_arenas();
   secret_protect_process();
   (void)signal(SIGPIPE, SIG_IGN); /* a client that hangs up is an error of its write */
   g_autoptr(GError) error = NULL;

@@ -1,4 +1,5 @@
 /* dstack-kms-verifier: started by dstack-kms, never by hand. Judges evidence, one thread a lane from the front. */
+#include "kms/footprint.h"
 #include "kms/protocol.h"
 #include "kms/sandbox.h"
 #include "kms/verifier/state_dir.h"
@@ -56,6 +57,7 @@ static gboolean run(const char *config_path, guint n_lanes, GError **error) {
   if (!config || !state_dir_keep_reachable(config, error))
     return FALSE;
   g_autoptr(KmsVerifier) verifier = kms_verifier_new(config, KMS_CHANNEL_KEYHOLDER, error);
+  footprint_shed_startup(); /* while /proc is readable */
   if (!verifier || !sandbox_drop_privileges(config->verifier_user, error) || !sandbox_enter(SANDBOX_VERIFIER, error))
     return FALSE;
   g_autofree Lane *lanes = g_new0(Lane, n_lanes);
@@ -66,6 +68,7 @@ static gboolean run(const char *config_path, guint n_lanes, GError **error) {
 
 int main(int argc, char **argv) {
   log_init("dstack-kms-verifier", LOG_INFO);
+  footprint_limit_arenas();
   guint64 n_lanes;
   if (argc != 3 || !g_ascii_string_to_unsigned(argv[2], 10, 1, MAX_LANES, &n_lanes, NULL)) {
     log_error("this program is started by dstack-kms");
