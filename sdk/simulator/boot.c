@@ -38,8 +38,8 @@ static InstanceInfo *load_info(const char *path, GError **error) {
 
 static AppKeys *keys_from_kms(const SimulatorConfig *config, TdxPlatform *platform, const SysConfig *sys_config,
                               GError **error) {
-  g_autofree char *root = g_build_filename(config->state_dir, "root.pem", NULL);
-  g_autofree char *collateral = g_build_filename(config->state_dir, "collateral.json", NULL);
+  g_autofree char *root = g_build_filename(config->anchors_dir, "root.pem", NULL);
+  g_autofree char *collateral = g_build_filename(config->anchors_dir, "collateral.json", NULL);
   RatlsVerifierOptions options = {.root_ca_path = root, .allow_external_root = TRUE, .collateral_path = collateral};
   g_autoptr(RatlsVerifier) verifier = ratls_verifier_new(&options, error);
   return verifier ? app_keys_from_kms(config->kms_url, platform, sys_config->vm_config, verifier, error) : NULL;

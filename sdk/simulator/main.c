@@ -26,7 +26,7 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
   g_option_context_set_description(
       context, "Run it in a directory with dstack.toml, appkeys.json, app-compose.json and sys-config.json.\n"
                "Apps find it by DSTACK_SIMULATOR_ENDPOINT=$PWD/dstack.sock. Its quotes have the real format and verify\n"
-               "under the root in state/root.pem, which proves nothing about any hardware.\n");
+               "under the root in anchors/root.pem, which proves nothing about any hardware.\n");
   g_option_context_add_main_entries(context, entries, NULL);
   return g_option_context_parse(context, argc, argv, error);
 }
@@ -34,7 +34,7 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
 static gboolean serve(const AgentConfig *config, const SimulatorConfig *simulator, GError **error) {
   g_autoptr(SimulatedPki) pki = tee_pki(simulator, error);
   gboolean boots = boot_needed(config, simulator);
-  if (!pki || (boots && !boot_reset(simulator, error)) || !tee_write_anchors(pki, simulator->state_dir, error))
+  if (!pki || (boots && !boot_reset(simulator, error)) || !tee_write_anchors(pki, simulator->anchors_dir, error))
     return FALSE;
   g_autoptr(TdxPlatform) platform = tee_platform(simulator, pki, error);
   if (!platform || (boots && !boot_run(config, simulator, platform, error)))

@@ -14,6 +14,7 @@ const char simulator_config_defaults[] =
     "[default.core.simulator]\n"
     "seed_file = \"seed.hex\"\n"
     "state_dir = \"state\"\n"
+    "anchors_dir = \"anchors\"\n"
     "[internal-v0]\n"
     "address = \"unix:./tappd.sock\"\n"
     "[internal]\n"
@@ -36,6 +37,7 @@ void simulator_config_free(SimulatorConfig *config) {
     return;
   g_free(config->seed_file);
   g_free(config->state_dir);
+  g_free(config->anchors_dir);
   g_free(config->measurements_file);
   g_free(config->kms_url);
   g_free(config);
@@ -55,6 +57,7 @@ SimulatorConfig *simulator_config_new(Config *config, GError **error) {
   g_autoptr(SimulatorConfig) out = g_new0(SimulatorConfig, 1);
   if (!get_text(config, TABLE "seed_file", TRUE, &out->seed_file, error) ||
       !get_text(config, TABLE "state_dir", TRUE, &out->state_dir, error) ||
+      !get_text(config, TABLE "anchors_dir", TRUE, &out->anchors_dir, error) ||
       !get_text(config, TABLE "measurements_file", FALSE, &out->measurements_file, error) ||
       !get_text(config, TABLE "kms_url", FALSE, &out->kms_url, error))
     return NULL;

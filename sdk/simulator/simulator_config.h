@@ -11,6 +11,7 @@ extern const char simulator_config_defaults[];
 typedef struct {
   char *seed_file;         /* hex of 32 bytes; made when missing */
   char *state_dir;         /* registers and runtime log: the simulated machine's power */
+  char *anchors_dir;       /* root.pem and collateral.json for verifiers on this machine; readable by everybody */
   char *measurements_file; /* {"mrtd","boot_log"[,"mr_config_id"]}; NULL: made-up measurements */
   char *kms_url;           /* NULL: keys_file must be there */
 } SimulatorConfig;

@@ -111,6 +111,6 @@ static gboolean write_text(const char *directory, const char *name, const char *
 gboolean tee_write_anchors(SimulatedPki *pki, const char *directory, GError **error) {
   g_autofree char *root = simulated_pki_root_pem(pki);
   g_autofree char *collateral = simulated_pki_collateral(pki, g_get_real_time() / G_USEC_PER_SEC, error);
-  return collateral && file_make_dirs(directory, 0700, error) && write_text(directory, "root.pem", root, error) &&
+  return collateral && file_make_dirs(directory, 0755, error) && write_text(directory, "root.pem", root, error) &&
          write_text(directory, "collateral.json", collateral, error);
 }

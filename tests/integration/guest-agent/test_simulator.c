@@ -114,8 +114,8 @@ static void test_get_key(void) {
 }
 
 static RatlsVerifier *verifier(void) {
-  g_autofree char *root = g_build_filename(work_dir, "state", "root.pem", NULL);
-  g_autofree char *collateral = g_build_filename(work_dir, "state", "collateral.json", NULL);
+  g_autofree char *root = g_build_filename(work_dir, "anchors", "root.pem", NULL);
+  g_autofree char *collateral = g_build_filename(work_dir, "anchors", "collateral.json", NULL);
   RatlsVerifierOptions options = {.root_ca_path = root, .allow_external_root = TRUE, .collateral_path = collateral};
   g_autoptr(GError) error = NULL;
   RatlsVerifier *made = ratls_verifier_new(&options, &error);
