@@ -26,7 +26,8 @@ typedef struct {
 static void mac(NonceSource *source, guint8 out[SHA256_SIZE], const guint8 *suffix, gsize suffix_len) {
   guint8 input[SHA256_SIZE + 1 + 2 * SCALAR_SIZE];
   memcpy(input, source->value, SHA256_SIZE);
-  memcpy(input + SHA256_SIZE, suffix, suffix_len);
+  if (suffix_len > 0)
+    memcpy(input + SHA256_SIZE, suffix, suffix_len);
   unsigned int len = SHA256_SIZE;
   guint8 result[SHA256_SIZE];
   g_assert(HMAC(EVP_sha256(), source->key, SHA256_SIZE, input, SHA256_SIZE + suffix_len, result, &len));
