@@ -15,6 +15,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+void kms_helpers_free(KmsHelpers *helpers) {
+  if (!helpers)
+    return;
+  g_free(helpers->lanes);
+  g_free(helpers);
+}
+
 /* Sources of dup2 lie above every target, so that no target overwrites a source. */
 #define FIRST_OWN_FD 128
 
@@ -97,9 +104,9 @@ static gboolean open_lanes(KmsHelpers *helpers, int *lane_ends, GError **error) 
   return TRUE;
 }
 
-/* A failure here ends the program, and with it every descriptor. */
+/* Descriptors are not closed on failure: the program ends then. */
 KmsHelpers *kms_helpers_start(const KmsConfig *config, const char *config_path, GError **error) {
-  KmsHelpers *helpers = g_new0(KmsHelpers, 1);
+  g_autoptr(KmsHelpers) helpers = g_new0(KmsHelpers, 1);
   helpers->n_lanes = config->workers;
   helpers->lanes = g_new0(int, helpers->n_lanes);
   g_autofree int *lane_ends = g_new0(int, helpers->n_lanes);
@@ -115,7 +122,7 @@ KmsHelpers *kms_helpers_start(const KmsConfig *config, const char *config_path, 
   (void)close(direct[1]);
   for (guint i = 0; i < helpers->n_lanes; i++)
     (void)close(lane_ends[i]);
-  return helpers;
+  return g_steal_pointer(&helpers);
 }
 
 static gpointer wait_for_helper(gpointer data) {

@@ -48,10 +48,7 @@ static gboolean listen_on(PrpcServer *server, KmsService *service, PrpcRouter *r
                                .identity_free = (GDestroyNotify)g_bytes_unref};
   if (!tls)
     return FALSE;
-  guint listener = prpc_server_listen(server, config->rpc_address, router, &options, error);
-  if (listener)
-    log_info("serving https on %s, port %u", config->rpc_address, prpc_server_port(server, listener));
-  return listener != 0;
+  return prpc_server_listen(server, config->rpc_address, router, &options, error) != 0;
 }
 
 static gboolean serve(KmsService *service, GError **error) {
@@ -75,7 +72,7 @@ static gboolean run(const char *config_path, GError **error) {
   if (!config)
     return FALSE;
   kms_config_warn(config);
-  const KmsHelpers *helpers = kms_helpers_start(config, config_path, error);
+  g_autoptr(KmsHelpers) helpers = kms_helpers_start(config, config_path, error);
   if (!helpers)
     return FALSE;
   kms_helpers_watch();
