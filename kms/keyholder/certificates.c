@@ -1,5 +1,7 @@
 #include "kms/keyholder/certificates.h"
 
+#include "kms/domain.h"
+
 #include "base/error.h"
 
 #include <string.h>
@@ -62,9 +64,9 @@ X509 *certificate_rpc(const RootKeys *keys, X509 *root_ca, const char *domain, c
   g_auto(Extensions) extensions = {0};
   add_evidence(&extensions, evidence);
   add_extension(&extensions, OID_USAGE, "kms:rpc", strlen("kms:rpc"));
-  const char *const alt_names[] = {domain, NULL};
-  CertSpec spec = {.common_name = domain,
-                   .alt_names = alt_names,
+  g_auto(GStrv) names = kms_domain_names(domain);
+  CertSpec spec = {.common_name = names[0],
+                   .alt_names = (const char *const *)names,
                    .ca_path_len = -1,
                    .extensions = extensions.items,
                    .n_extensions = extensions.n};
