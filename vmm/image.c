@@ -83,7 +83,9 @@ static gboolean take_metadata(VmmImage *image, const json_t *metadata, GError **
 static char *read_digest(const VmmImage *image) {
   g_autofree char *path = vmm_image_file(image, "digest.txt");
   g_autofree char *text = file_read_text(path, MAX_DIGEST_BYTES, NULL);
-  g_autoptr(GBytes) digest = text ? hex_decode(g_strstrip(text), strlen(text), NULL) : NULL;
+  if (text)
+    g_strstrip(text); /* before its length is taken */
+  g_autoptr(GBytes) digest = text ? hex_decode(text, strlen(text), NULL) : NULL;
   return digest ? hex_encode_bytes(digest) : g_strdup("");
 }
 
