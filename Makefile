@@ -1,19 +1,50 @@
-# A thin front for Meson and the scripts; each target says what it does in `make help`.
+# A thin front for Meson and the scripts.
 OBJ := build/obj
 
-.PHONY: help build check test
+.PHONY: help deps build image run demo stop check test lint format bench fuzz clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(OBJ)/build.ninja:
+deps: ## install what building and running needs (Debian 12, as root)
+	@scripts/install-deps
+
+$(OBJ)/build.ninja: | deps
 	meson setup $(OBJ) --prefix=$(CURDIR)/build
 
 build: $(OBJ)/build.ninja ## compile everything; programs are in build/bin/
-	meson compile -C $(OBJ)
-	meson install -C $(OBJ) --only-changed --quiet
+	@meson compile -C $(OBJ)
+	@meson install -C $(OBJ) --only-changed --quiet
+
+image: deps ## build the guest image, both flavours, in build/image/
+	@guest/image/build
+
+run: build image ## start a complete local dstack, deploy examples/hello, stay up
+	@scripts/local-stack run
+
+demo: build image ## the same without a person: exit 0 only if the app's page was verified
+	@scripts/local-stack demo
+
+stop: ## end what `make run` started
+	@scripts/local-stack stop
 
 check: build ## unit and integration tests
-	meson test -C $(OBJ) --print-errorlogs
+	@scripts/run-tests check
 
-test: check ## everything that can be tested
+test: build image ## everything that can be tested, the demo included
+	@scripts/run-tests all
+
+lint: build ## static analysis
+	@scripts/lint
+
+format: ## format the C sources
+	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
+
+bench: build ## ratios against peers and limits, measured in one run
+	@scripts/bench
+
+fuzz: ## build the fuzz targets and run each for a short while
+	@scripts/fuzz
+
+clean: ## remove everything built
+	rm -rf build

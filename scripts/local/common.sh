@@ -1,0 +1,83 @@
+# What the parts of the local stack share: places, messages, processes. Sourced, not run.
+
+readonly project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+readonly bin=$project/build/bin
+# Outside of the source tree, since the daemons' unprivileged users must be able to enter it.
+readonly state=${DSTACK_LOCAL_DIR:-/var/lib/dstack-local}
+readonly image_name=dstack-dev-0.5.5
+readonly image_dir=$project/build/image/$image_name
+
+# All on loopback; guests reach them at 10.0.2.2, QEMU's name for the host.
+readonly host_ip=10.0.2.2
+readonly registry_port=12000 kms_port=12001 gateway_port=12002 admin_port=12003 proxy_port=12443 wireguard_port=12820
+readonly console_port=9080
+readonly base_domain=app.localhost
+readonly wireguard_interface=dstack-local
+
+started_at=$(date +%s%N)
+stage_at=$started_at
+stage_name=
+
+seconds_since() { awk -v a="$1" -v b="$(date +%s%N)" 'BEGIN { printf "%.1f", (b - a) / 1e9 }'; }
+
+# Ends the running stage, telling its time, and begins the next. With no name only ends.
+stage() {
+  [ -z "$stage_name" ] || printf '  %-44s %6s s\n' "$stage_name" "$(seconds_since "$stage_at")"
+  stage_name=${1:-}
+  stage_at=$(date +%s%N)
+}
+
+say() { printf '%s\n' "$*"; }
+fail() {
+  printf '\nfailed at "%s": %s\n' "$stage_name" "$*" >&2
+  exit 1
+}
+
+# ---- processes: each daemon has a pid file and a log ----
+
+pid_of() { cat "$state/run/$1.pid" 2>/dev/null || true; }
+
+# A pid file alone proves nothing: the number may belong to somebody else by now.
+is_running() { # NAME
+  local pid
+  pid=$(pid_of "$1")
+  [ -n "$pid" ] && { tr "\0" "\n" <"/proc/$pid/environ"; } 2>/dev/null | grep -qx "DSTACK_LOCAL_NAME=$1"
+}
+
+start_daemon() { # NAME DIRECTORY COMMAND...
+  local name=$1 directory=$2
+  shift 2
+  is_running "$name" && return 0
+  mkdir -p "$state/run" "$state/log"
+  (
+    cd "$directory"
+    DSTACK_LOCAL_NAME=$name exec setsid "$@" >>"$state/log/$name.log" 2>&1 </dev/null
+  ) &
+  echo $! >"$state/run/$name.pid"
+}
+
+stop_daemon() { # NAME
+  local pid
+  pid=$(pid_of "$1")
+  if is_running "$1"; then
+    kill "$pid" 2>/dev/null || true
+    for _ in $(seq 50); do
+      is_running "$1" || break
+      sleep 0.1
+    done
+    is_running "$1" && kill -9 "$pid" 2>/dev/null || true
+  fi
+  rm -f "$state/run/$1.pid"
+}
+
+# Waits until a command succeeds, while the daemon lives.
+wait_for() { # NAME SECONDS COMMAND...
+  local name=$1 limit=$2
+  shift 2
+  for _ in $(seq $((limit * 10))); do
+    "$@" >/dev/null 2>&1 && return 0
+    is_running "$name" || fail "$name ended: $(tail -n 3 "$state/log/$name.log" | tr '\n' ' ')"
+    sleep 0.1
+  done
+  fail "$name does not answer after $limit s: $(tail -n 3 "$state/log/$name.log" | tr '\n' ' ')"
+}

@@ -1,0 +1,47 @@
+# The VMM with its supervisor and console. Sourced, not run.
+
+readonly vmm_url=http://127.0.0.1:$console_port
+
+dstack() { "$bin/dstack" --url "$vmm_url" "$@"; }
+
+write_vmm_config() {
+  mkdir -p "$state/vmm"
+  (umask 077 && cat >"$state/vmm/vmm.toml" <<CONFIG
+address = "127.0.0.1"
+port = $console_port
+kms_url = "https://127.0.0.1:$kms_port"
+image_path = "$project/build/image"
+run_path = "$state/vmm/vm"
+[cvm]
+kms_urls = ["https://$host_ip:$kms_port"]
+gateway_urls = ["https://$host_ip:$gateway_port"]
+docker_registry = "http://$host_ip:$registry_port"
+[cvm.tee_simulator]
+mock_attestation_seed = "$(tr -d '\n' <"$state/tee/seed.hex")"
+[cvm.auto_restart]
+enabled = false
+[gateway]
+base_domain = "$base_domain"
+port = $proxy_port
+[supervisor]
+exe = "$bin/dstack-supervisor"
+sock = "$state/vmm/supervisor.sock"
+pid_file = "$state/vmm/supervisor.pid"
+log_file = "$state/log/supervisor.log"
+CONFIG
+  )
+}
+
+start_vmm() {
+  write_vmm_config
+  start_daemon vmm "$state/vmm" "$bin/dstack-vmm" -c "$state/vmm/vmm.toml"
+  wait_for vmm 60 dstack images --json
+}
+
+# The supervisor outlives the VMM on purpose; the stack ends it with everything else.
+stop_supervisor() {
+  [ -S "$state/vmm/supervisor.sock" ] || return 0
+  curl -fsS -m 15 -X POST --unix-socket "$state/vmm/supervisor.sock" http://supervisor/shutdown >/dev/null 2>&1 || true
+}
+
+vm_of_hello() { dstack list --json 2>/dev/null | jq -r '[.[] | select(.name == "hello")][0].id // empty'; }
