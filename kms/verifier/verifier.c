@@ -7,6 +7,8 @@
 #include "kms/verifier/os_image.h"
 
 #include "base/error.h"
+#include "base/hex.h"
+#include "base/log.h"
 #include "tdx/report_data.h"
 
 struct KmsVerifier {
@@ -63,6 +65,14 @@ static gboolean authorize(KmsVerifier *verifier, const VerifiedEvidence *evidenc
   return *gateway_app_id && os_image_check(verifier->images, &vm, &evidence->quote->td, error);
 }
 
+static void log_decision(const char *what, const BootInfo *info) {
+  g_autofree char *app_id = hex_encode_bytes(info->app_id);
+  g_autofree char *instance_id = hex_encode_bytes(info->instance_id);
+  g_autofree char *image = hex_encode(info->os_image_hash, sizeof info->os_image_hash);
+  log_info("%s for app %s, instance %s, image %s, tcb %s", what, app_id, *instance_id ? instance_id : "none", image,
+           info->tcb_status);
+}
+
 static gboolean grant_keys(KmsVerifier *verifier, GBytes *certificate, const char *vm_config, WireBuffer *answer,
                            GError **error) {
   g_autoptr(SharedEvidence) shared = NULL;
@@ -78,6 +88,7 @@ static gboolean grant_keys(KmsVerifier *verifier, GBytes *certificate, const cha
   if (!authorize(verifier, evidence_peek(shared), APP_INFO_RUNTIME, vm_config, &info, &gateway_app_id, error) ||
       !keyholder_link_grant(verifier->keyholder, info.app_id, info.instance_id, grant, error))
     return FALSE;
+  log_decision("keys granted", &info);
   wire_put_fixed(answer, grant, sizeof grant);
   wire_put_text(answer, gateway_app_id);
   wire_put_fixed(answer, info.os_image_hash, sizeof info.os_image_hash);
@@ -118,6 +129,7 @@ static gboolean sign(KmsVerifier *verifier, const RatlsCsr *csr, const char *vm_
       !authorize(verifier, evidence, APP_INFO_BOOT_TIME, vm_config, &info, &gateway_app_id, error) ||
       !keyholder_link_sign(verifier->keyholder, info.app_id, csr, &leaf, &app_ca, error))
     return FALSE;
+  log_decision("certificate signed", &info);
   wire_put_text(answer, leaf);
   wire_put_text(answer, app_ca);
   return TRUE;
