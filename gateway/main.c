@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/footprint.h"
 #include "base/log.h"
 #include "ratls/tls.h"
 
@@ -116,6 +117,7 @@ static gboolean run(Gateway *gateway, GError **error) {
     log_info("serving *.%s on %s:%u, registrations on %s", config->base_domain, config->proxy_addr,
              proxy_port(gateway->proxy), config->address);
     Housekeeping *housekeeping = housekeeping_start(gateway);
+    footprint_shed_startup();
     prpc_server_run(gateway->server);
     housekeeping_stop(housekeeping);
   }
@@ -134,6 +136,7 @@ static void close_gateway(Gateway *gateway) {
 }
 
 int main(int argc, char **argv) {
+  footprint_limit_arenas();
   log_init("dstack-gateway", LOG_INFO);
   g_autofree char *path = NULL;
   gboolean version = FALSE;

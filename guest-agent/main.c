@@ -1,5 +1,6 @@
 /* dstack-guest-agent: keys, quotes and facts for the app inside a CVM. */
 #include "base/error.h"
+#include "base/footprint.h"
 #include "base/log.h"
 #include "guest-agent/agent.h"
 #include "guest-agent/revision.h"
@@ -48,11 +49,13 @@ static gboolean serve(const Options *options, GError **error) {
     return FALSE;
   }
   g_autoptr(Watchdog) watchdog = watchdog_start(options->watchdog, agent_server_external_port(server));
+  footprint_shed_startup();
   prpc_server_run(agent_server_prpc(server));
   return TRUE;
 }
 
 int main(int argc, char **argv) {
+  footprint_limit_arenas();
   log_init("dstack-guest-agent", LOG_INFO);
   secret_protect_process();
   Options options = {0};

@@ -1,6 +1,6 @@
 /* dstack-kms: the network front. Starts the verifier and the key holder, has the keys opened, and serves. */
 #include "kms/config.h"
-#include "kms/footprint.h"
+#include "base/footprint.h"
 #include "kms/helpers.h"
 #include "kms/lifecycle.h"
 #include "kms/onboard.h"

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/footprint.h"
 #include "base/log.h"
 #include "prpc/server.h"
 
@@ -113,6 +114,7 @@ static gboolean serve(const SupervisorConfig *config, GError **error) {
     return FALSE;
   service.table = table;
   log_info("listening on %s", address);
+  footprint_shed_startup();
   prpc_server_run(server);
   g_autoptr(GError) late = NULL;
   if (!process_table_shutdown(table, &late))
@@ -123,6 +125,7 @@ static gboolean serve(const SupervisorConfig *config, GError **error) {
 
 int main(int argc, char **argv) {
   setlocale(LC_CTYPE, "");
+  footprint_limit_arenas();
   log_init("dstack-supervisor", LOG_ERROR);
   g_auto(SupervisorConfig) config = {0};
   g_autoptr(GError) error = NULL;

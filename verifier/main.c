@@ -1,5 +1,6 @@
 /* dstack-verifier: is this quote genuine, and does it show the CVM it claims to show? */
 #include "base/error.h"
+#include "base/footprint.h"
 #include "base/log.h"
 #include "config.h"
 #include "quote_command.h"
@@ -47,6 +48,7 @@ static gboolean serve(const VerifierConfig *config, VerificationContext *context
   const PrpcListenOptions options = {0};
   guint listener = prpc_server_listen(server, config->listen, router, &options, error);
   if (listener != 0)
+    footprint_shed_startup();
     prpc_server_run(server);
   g_clear_pointer(&server, prpc_server_free);
   prpc_router_free(router);
@@ -73,6 +75,7 @@ static int run(const Arguments *arguments, GError **error) {
 
 int main(int argc, char **argv) {
   setlocale(LC_CTYPE, "");
+  footprint_limit_arenas();
   log_init("dstack-verifier", LOG_INFO);
   if (argc > 1 && g_str_equal(argv[1], "quote"))
     return quote_command(argc - 1, argv + 1);

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/footprint.h"
 #include "base/log.h"
 #include "prpc/server.h"
 
@@ -88,6 +89,7 @@ static gboolean serve_with(Vmm *vmm, PrpcRouter *management, GError **error) {
   if (!listen_for_management(vmm, management, error) || !listen_for_guests(vmm, error) || !vmm_adopt_all(vmm, error))
     return FALSE;
   AutoRestart *restart = auto_restart_start(vmm);
+  footprint_shed_startup();
   prpc_server_run(vmm->server);
   auto_restart_stop(restart);
   return TRUE;
@@ -121,6 +123,7 @@ static gboolean serve(const VmmConfig *config, GError **error) {
 
 int main(int argc, char **argv) {
   setlocale(LC_CTYPE, "");
+  footprint_limit_arenas();
   log_init("dstack-vmm", LOG_INFO);
   Options options = {0};
   g_autoptr(GError) error = NULL;

@@ -1,5 +1,5 @@
 /* dstack-kms-verifier: started by dstack-kms, never by hand. Judges evidence, one thread a lane from the front. */
-#include "kms/footprint.h"
+#include "base/footprint.h"
 #include "kms/protocol.h"
 #include "kms/sandbox.h"
 #include "kms/verifier/state_dir.h"

@@ -1,4 +1,5 @@
 /* dstack-simulator: the guest agent of a laptop, with a simulated TEE inside. For development only. */
+#include "base/footprint.h"
 #include "base/log.h"
 #include "guest-agent/agent.h"
 #include "guest-agent/revision.h"
@@ -47,6 +48,7 @@ static gboolean serve(const AgentConfig *config, const SimulatorConfig *simulato
   if (!server)
     return FALSE;
   g_autoptr(Watchdog) ready = watchdog_start(FALSE, 0);
+  footprint_shed_startup();
   prpc_server_run(agent_server_prpc(server));
   return TRUE;
 }
@@ -65,6 +67,7 @@ static gboolean run(const Options *options, GError **error) {
 }
 
 int main(int argc, char **argv) {
+  footprint_limit_arenas();
   log_init("dstack-simulator", LOG_INFO);
   Options options = {0};
   g_autoptr(GError) error = NULL;

@@ -1,4 +1,4 @@
-#include "kms/footprint.h"
+#include "base/footprint.h"
 
 #include "base/file.h"
 
