@@ -47,9 +47,10 @@ static gboolean serve(const VerifierConfig *config, VerificationContext *context
   PrpcRouter *router = verifier_router_new(context);
   const PrpcListenOptions options = {0};
   guint listener = prpc_server_listen(server, config->listen, router, &options, error);
-  if (listener != 0)
+  if (listener != 0) {
     footprint_shed_startup();
     prpc_server_run(server);
+  }
   g_clear_pointer(&server, prpc_server_free);
   prpc_router_free(router);
   return listener != 0;
