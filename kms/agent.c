@@ -26,7 +26,8 @@ static ProtobufCMessage *call_agent(const guint8 *report_data, GError **error) {
   return prpc_client_call(client, "GetQuote", &request.base, &dstack_guest__get_quote_response__descriptor, error);
 }
 
-gboolean agent_get_quote(const guint8 report_data[TDX_REPORT_DATA_SIZE], GBytes **quote, GBytes **event_log, GError **error) {
+gboolean agent_get_quote(const guint8 report_data[TDX_REPORT_DATA_SIZE], GBytes **quote, GBytes **event_log,
+                         GError **error) {
   g_autoptr(PrpcMessage) message = call_agent(report_data, error);
   if (!message) {
     g_prefix_error(error, "failed to get a quote from the guest agent at %s: ", agent_address());

@@ -5,5 +5,7 @@
 
 #include <glib.h>
 
-/* Asks the agent at DSTACK_AGENT_ADDRESS (default unix:/var/run/dstack/dstack.sock, or the older unix:/var/run/dstack.sock). */
-gboolean agent_get_quote(const guint8 report_data[TDX_REPORT_DATA_SIZE], GBytes **quote, GBytes **event_log, GError **error);
+/* Asks the agent at DSTACK_AGENT_ADDRESS (default unix:/var/run/dstack/dstack.sock, or the older
+ * unix:/var/run/dstack.sock). */
+gboolean agent_get_quote(const guint8 report_data[TDX_REPORT_DATA_SIZE], GBytes **quote, GBytes **event_log,
+                         GError **error);

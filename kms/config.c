@@ -105,7 +105,8 @@ static gboolean check_tls_path(KmsConfig *config, const char *key, const char *n
     return FALSE;
   g_autofree char *expected = g_build_filename(config->cert_dir, name, NULL);
   if (path && strcmp(path, expected) != 0)
-    log_warn("%s: %s is not used; the certificate and key are those in core.cert_dir", config_origin(config->layers, key), key);
+    log_warn("%s: %s is not used; the certificate and key are those in core.cert_dir",
+             config_origin(config->layers, key), key);
   return TRUE;
 }
 
@@ -142,10 +143,11 @@ static gboolean read_image(KmsConfig *config, GError **error) {
     return FALSE;
   if (config->verify_image || config->auth_type == AUTH_DEV)
     return TRUE;
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID,
-              "%s: core.image.verify: false is only possible with auth_api type \"dev\": without it any software would get "
-              "the keys of an allowed image",
-              config_origin(config->layers, "core.image.verify"));
+  g_set_error(
+      error, DSTACK_ERROR, DSTACK_ERROR_INVALID,
+      "%s: core.image.verify: false is only possible with auth_api type \"dev\": without it any software would get "
+      "the keys of an allowed image",
+      config_origin(config->layers, "core.image.verify"));
   return FALSE;
 }
 

@@ -1,4 +1,5 @@
-/* The KMS's configuration (spec: kms 10), read by the front and again by the verifier. Strings are borrowed from `layers`. */
+/* The KMS's configuration (spec: kms 10), read by the front and again by the verifier. Strings are borrowed from
+ * `layers`. */
 #pragma once
 
 #include "base/config.h"
@@ -15,10 +16,10 @@ typedef struct {
 typedef struct {
   Config *layers;
 
-  char *rpc_address;     /* "IP:PORT" */
+  char *rpc_address; /* "IP:PORT" */
   guint workers;
   gboolean client_certificate_required;
-  GArray *limits;        /* MethodLimit, of [rpc.limits] */
+  GArray *limits; /* MethodLimit, of [rpc.limits] */
 
   const char *cert_dir;
   AuthType auth_type;

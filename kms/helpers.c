@@ -52,12 +52,14 @@ static char *find_program(const char *name, GError **error) {
     return g_steal_pointer(&beside);
   if (g_file_test(libexec, G_FILE_TEST_IS_EXECUTABLE))
     return g_steal_pointer(&libexec);
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_FOUND, "helper program %s is neither in %s nor in %s", name, dir, libexec);
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_FOUND, "helper program %s is neither in %s nor in %s", name, dir,
+              libexec);
   return NULL;
 }
 
 /* `fds` become the descriptors 3, 4, ... of the child; everything else of ours is closed by exec. */
-static gboolean spawn(const char *name, const char *first, const char *second, const int *fds, guint n_fds, GError **error) {
+static gboolean spawn(const char *name, const char *first, const char *second, const int *fds, guint n_fds,
+                      GError **error) {
   g_autofree char *program = find_program(name, error);
   if (!program)
     return FALSE;

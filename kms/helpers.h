@@ -13,8 +13,8 @@ typedef struct {
 void kms_helpers_free(KmsHelpers *helpers);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KmsHelpers, kms_helpers_free)
 
-/* Starts both, with an environment that holds nothing but the log level. `config_path` may be NULL. Helpers are looked for beside
- * this program and in ../libexec/dstack. Must be called before any other thread exists. */
+/* Starts both, with an environment that holds nothing but the log level. `config_path` may be NULL. Helpers are looked
+ * for beside this program and in ../libexec/dstack. Must be called before any other thread exists. */
 KmsHelpers *kms_helpers_start(const KmsConfig *config, const char *config_path, GError **error);
 /* From now on the end of a helper ends this process, with status 1. */
 void kms_helpers_watch(void);

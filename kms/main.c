@@ -3,10 +3,10 @@
 #include "base/footprint.h"
 #include "kms/helpers.h"
 #include "kms/lifecycle.h"
+#include "kms/long_version.h"
 #include "kms/onboard.h"
 #include "kms/sandbox.h"
 #include "kms/service.h"
-#include "kms/long_version.h"
 
 #include "base/error.h"
 #include "base/log.h"
@@ -94,7 +94,8 @@ static gboolean parse_options(int *argc, char ***argv, char **config_path, GErro
       {"short-version", 'V', 0, G_OPTION_ARG_NONE, &short_version, "Show the version", NULL},
       G_OPTION_ENTRY_NULL};
   g_autoptr(GOptionContext) context = g_option_context_new("- the key management service of dstack");
-  g_option_context_set_summary(context, "Gives every attested app the keys that only it can get, derived from two root keys.");
+  g_option_context_set_summary(context,
+                               "Gives every attested app the keys that only it can get, derived from two root keys.");
   g_option_context_add_main_entries(context, entries, NULL);
   if (!g_option_context_parse(context, argc, argv, error))
     return FALSE;

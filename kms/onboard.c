@@ -18,8 +18,8 @@ typedef struct {
   GMutex lock; /* one bootstrap at a time */
 } Onboarding;
 
-static gboolean bootstrap(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response, gpointer user_data,
-                          GError **error) {
+static gboolean bootstrap(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response,
+                          gpointer user_data, GError **error) {
   (void)call;
   Onboarding *onboarding = user_data;
   const Kms__BootstrapRequest *args = (const Kms__BootstrapRequest *)request;
@@ -64,7 +64,8 @@ static void answer_health(PrpcHttpRequest *request, gpointer user_data) {
 /* A page that an operator happens to visit can make a browser send GETs and forms, but not JSON. */
 static gboolean refuse_browsers(PrpcHttpRequest *request, gpointer user_data) {
   (void)user_data;
-  static const char refusal[] = "{\n  \"error\": \"only POST with content type application/json changes anything here\"\n}";
+  static const char refusal[] =
+      "{\n  \"error\": \"only POST with content type application/json changes anything here\"\n}";
   if (!g_str_has_prefix(prpc_http_path(request), "/prpc/"))
     return TRUE;
   const char *type = prpc_http_header(request, "Content-Type");

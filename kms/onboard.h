@@ -1,5 +1,5 @@
-/* The onboarding server: how an operator gives a KMS without keys its keys (spec: kms 2.1). Plain HTTP, no authentication: it
- * exists only until there are keys, and can't replace any. */
+/* The onboarding server: how an operator gives a KMS without keys its keys (spec: kms 2.1). Plain HTTP, no
+ * authentication: it exists only until there are keys, and can't replace any. */
 #pragma once
 
 #include "kms/config.h"

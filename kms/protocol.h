@@ -1,10 +1,12 @@
 /* What the three processes of the KMS say to each other; kms/README.md has the picture and the reasons.
  *
- * Every message is a frame of kms/wire.h. "fixed N" below is N raw bytes, "blob" and "text" carry their length. An answer is
- * WIRE_OK with the fields given, or WIRE_ERROR. A message that is not listed for its channel and phase is refused. */
+ * Every message is a frame of kms/wire.h. "fixed N" below is N raw bytes, "blob" and "text" carry their length. An
+ * answer is WIRE_OK with the fields given, or WIRE_ERROR. A message that is not listed for its channel and phase is
+ * refused. */
 #pragma once
 
-/* Descriptors that a helper program starts with. The verifier has its lanes from the front at KMS_CHANNEL_FIRST_LANE and up. */
+/* Descriptors that a helper program starts with. The verifier has its lanes from the front at KMS_CHANNEL_FIRST_LANE
+ * and up. */
 #define KMS_CHANNEL_FRONT 3
 #define KMS_CHANNEL_VERIFIER 4
 #define KMS_CHANNEL_KEYHOLDER 3
@@ -30,23 +32,26 @@
 
 /* Front -> key holder. The first group works until KEYHOLDER_SEAL, the second only after it. */
 enum {
-  /* -> complete u8, has_root_keys u8, missing text (file names), domain text (stored one, may be ""), bootstrap_info text */
+  /* -> complete u8, has_root_keys u8, missing text (file names), domain text (stored one, may be ""), bootstrap_info
+     text */
   KEYHOLDER_STATE = 1,
-  /* Makes fresh keys in memory. Refused when root keys are stored. -> rpc_spki blob, root_spki blob, k256_public fixed 33 */
+  /* Makes fresh keys in memory. Refused when root keys are stored. -> rpc_spki blob, root_spki blob, k256_public fixed
+     33 */
   KEYHOLDER_GENERATE,
-  /* domain text, rpc_quote blob, rpc_log blob, bootstrap_info text (may be ""): builds the certificates and stores everything in
-   * one step. -> nothing */
+  /* domain text, rpc_quote blob, rpc_log blob, bootstrap_info text (may be ""): builds the certificates and stores
+   * everything in one step. -> nothing */
   KEYHOLDER_STORE,
   /* Loads the stored keys. -> rpc_spki blob */
   KEYHOLDER_LOAD,
-  /* domain text, rpc_quote blob, rpc_log blob: issues rpc.crt anew, and CA certificates that end within a year. -> nothing */
+  /* domain text, rpc_quote blob, rpc_log blob: issues rpc.crt anew, and CA certificates that end within a year. ->
+     nothing */
   KEYHOLDER_REISSUE,
   /* Gives up files and privileges for good. -> root_ca_cert text, temp_ca_cert text, temp_ca_key secret, rpc_cert text,
    * rpc_key secret, k256_public fixed 33 */
   KEYHOLDER_SEAL,
 
-  /* app_id fixed 20 -> public_key fixed 32, signature fixed 65, timestamp u64, signature_v1 fixed 65. The time is the key
-   * holder's own, so that the front can't have signatures of another day made. */
+  /* app_id fixed 20 -> public_key fixed 32, signature fixed 65, timestamp u64, signature_v1 fixed 65. The time is the
+   * key holder's own, so that the front can't have signatures of another day made. */
   KEYHOLDER_ENV_KEY = 16,
   /* grant fixed 16 -> disk fixed 32, env fixed 32, k256 fixed 32, k256_signature fixed 65 */
   KEYHOLDER_APP_KEYS,
@@ -57,8 +62,9 @@ enum {
   /* app_id fixed 20, instance_id_len u8 (0 or 20), instance_id fixed 20 (zero when there is none) -> grant fixed 16.
    * "This CVM was proven and allowed now": good for one KEYHOLDER_APP_KEYS within KMS_GRANT_SECONDS. */
   KEYHOLDER_GRANT = 32,
-  /* app_id fixed 20, spki blob, has_organization u8, organization text, common_name text, n_alt_names u8, alt_name text..., server_auth
-   * u8, client_auth u8, quote blob, event_log blob (both empty: none) -> chain: leaf text, app CA text */
+  /* app_id fixed 20, spki blob, has_organization u8, organization text, common_name text, n_alt_names u8, alt_name
+   * text..., server_auth u8, client_auth u8, quote blob, event_log blob (both empty: none) -> chain: leaf text, app CA
+   * text */
   KEYHOLDER_SIGN_LEAF,
 };
 #define KMS_GRANT_SECONDS 30

@@ -20,43 +20,40 @@
 #endif
 
 /* Memory, time, randomness, threads that exist already, and open descriptors. */
-static const char *const basic_calls[] = {
-    "read",        "write",        "readv",           "writev",       "close",          "fstat",        "lseek",
-    "recvfrom",    "recvmsg",      "sendto",          "sendmsg",      "poll",           "ppoll",        "munmap",
-    "mremap",      "brk",          "madvise",         "mlock",        "munlock",        "futex",        "clock_gettime",
-    "getrandom",   "exit",         "exit_group",      "gettimeofday", "clock_nanosleep", "nanosleep",   "rt_sigaction",
-    "rt_sigreturn", "rt_sigprocmask", "sigaltstack",  "getpid",       "gettid",         "tgkill",       "restart_syscall",
-    "sched_yield", "set_robust_list", "rseq",         "membarrier",   NULL};
+static const char basic_calls[] =
+    "read write readv writev close fstat lseek recvfrom recvmsg sendto sendmsg poll ppoll munmap mremap "
+    "brk madvise mlock munlock futex clock_gettime getrandom exit exit_group gettimeofday clock_nanosleep "
+    "nanosleep rt_sigaction rt_sigreturn rt_sigprocmask sigaltstack getpid gettid tgkill restart_syscall "
+    "sched_yield set_robust_list rseq membarrier";
 
 /* What GLib, libevent and OpenSSL need on top in a process with threads. */
-static const char *const threaded_calls[] = {
-    "epoll_wait",  "epoll_pwait",  "epoll_pwait2",     "epoll_ctl",      "epoll_create1", "eventfd2",     "timerfd_create",
-    "timerfd_settime", "pipe2",    "fcntl",            "ioctl",          "dup",           "shutdown",     "getsockopt",
-    "setsockopt",  "getsockname",  "getpeername",      "sched_getattr",  "sched_setattr", "sched_getaffinity", "prctl",
-    "set_tid_address", "getuid",   "geteuid",          "getgid",         "getegid",       "getrusage",    "uname",
-    "sysinfo",     "prlimit64",    "select",           "pselect6",       "sendmmsg",      "recvmmsg",     NULL};
+static const char threaded_calls[] =
+    "epoll_wait epoll_pwait epoll_pwait2 epoll_ctl epoll_create1 eventfd2 timerfd_create timerfd_settime "
+    "pipe2 fcntl ioctl dup shutdown getsockopt setsockopt getsockname getpeername sched_getattr "
+    "sched_setattr sched_getaffinity prctl set_tid_address getuid geteuid getgid getegid getrusage uname "
+    "sysinfo prlimit64 select pselect6 sendmmsg recvmmsg";
 
-static const char *const front_calls[] = {"accept", "accept4", "wait4", "waitid", "sendfile", NULL};
+static const char front_calls[] = "accept accept4 wait4 waitid sendfile";
 
-static const char *const verifier_calls[] = {
-    "open",       "openat",    "newfstatat", "stat",       "lstat",      "statx",      "access",  "faccessat", "faccessat2",
-    "readlink",   "readlinkat", "getdents64", "pread64",   "pwrite64",   "fadvise64",  "getcwd",  "rename",    "renameat",
-    "renameat2",  "unlink",    "unlinkat",   "mkdir",      "mkdirat",    "fsync",      "fchmod",  "statfs",    "fstatfs",
-    "socket",     "socketpair", "connect",   "bind",       NULL};
+static const char verifier_calls[] =
+    "open openat newfstatat stat lstat statx access faccessat faccessat2 readlink readlinkat getdents64 "
+    "pread64 pwrite64 fadvise64 getcwd rename renameat renameat2 unlink unlinkat mkdir mkdirat fsync "
+    "fchmod statfs fstatfs socket socketpair connect bind";
 
 /* Libraries open locale, time zone and name service files when they first need them: refused, not fatal. */
-static const char *const refused_calls[] = {"open", "openat", "openat2", "newfstatat", "stat", "statx", "access", "readlink", NULL};
+static const char refused_calls[] = "open openat openat2 newfstatat stat statx access readlink";
 
-static const char *const network_calls[] = {"socket", "socketpair", "connect",  "bind",    "listen", "accept",
-                                            "accept4", "execve",    "execveat", "ptrace", NULL};
+static const char network_calls[] = "socket socketpair connect bind listen accept accept4 execve execveat ptrace";
 
-static gboolean add_rules(scmp_filter_ctx filter, guint32 action, const char *const *names, GError **error) {
-  for (; *names; names++) {
-    int number = seccomp_syscall_resolve_name(*names);
+/* `calls` is a list of names with spaces between. */
+static gboolean add_rules(scmp_filter_ctx filter, guint32 action, const char *calls, GError **error) {
+  g_auto(GStrv) names = g_strsplit(calls, " ", -1);
+  for (char **name = names; *name; name++) {
+    int number = seccomp_syscall_resolve_name(*name);
     int result = number == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(filter, action, number, 0);
     /* A call that this architecture only knows through another one can't be named: nothing to allow. */
     if (result != 0 && result != -EDOM) {
-      dstack_set_errno(error, -result, "failed to filter %s", *names);
+      dstack_set_errno(error, -result, "failed to filter %s", *name);
       return FALSE;
     }
   }
@@ -75,7 +72,8 @@ static gboolean allow_data_mappings(scmp_filter_ctx filter, GError **error) {
   return FALSE;
 }
 
-/* Threads but no processes. The flags of clone3 lie in memory, out of a filter's sight: glibc falls back to clone on ENOSYS. */
+/* Threads but no processes. The flags of clone3 lie in memory, out of a filter's sight: glibc falls back to clone on
+ * ENOSYS. */
 static gboolean allow_threads(scmp_filter_ctx filter, GError **error) {
   const struct scmp_arg_cmp is_thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
   int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, is_thread);

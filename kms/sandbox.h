@@ -6,8 +6,8 @@
 /* For a process that is still setting up with files: no sockets, no exec, no ptrace, from now on. */
 gboolean sandbox_forbid_network(GError **error);
 
-/* Becomes `user` (a name or a number, its group likewise) with no supplementary groups, for good. Does nothing when the process is
- * not root or `user` is "". Core dumps stay off. */
+/* Becomes `user` (a name or a number, its group likewise) with no supplementary groups, for good. Does nothing when the
+ * process is not root or `user` is "". Core dumps stay off. */
 gboolean sandbox_drop_privileges(const char *user, GError **error);
 
 /* Makes a file or directory that user's own. Only root can. */
@@ -18,5 +18,6 @@ typedef enum {
   SANDBOX_VERIFIER,  /* reads and caches files, connects; accepts nothing, makes no process */
   SANDBOX_KEYHOLDER, /* its sockets, memory and the clock: anything else ends the process */
 } SandboxRole;
-/* Installs the role's system call filter in all threads. Not in builds with a sanitizer, whose runtime needs other calls. */
+/* Installs the role's system call filter in all threads. Not in builds with a sanitizer, whose runtime needs other
+ * calls. */
 gboolean sandbox_enter(SandboxRole role, GError **error);

@@ -39,8 +39,8 @@ static void fill_app_key(Kms__AppKeyResponse *answer, const KmsService *service,
   prpc_set_bytes(&answer->os_image_hash, authorization->os_image_hash, sizeof authorization->os_image_hash);
 }
 
-static gboolean get_app_key(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response, gpointer user_data,
-                            GError **error) {
+static gboolean get_app_key(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response,
+                            gpointer user_data, GError **error) {
   KmsService *service = user_data;
   const Kms__GetAppKeyRequest *args = (const Kms__GetAppKeyRequest *)request;
   if (args->api_version > MAX_API_VERSION)
@@ -59,8 +59,8 @@ static gboolean get_app_key(PrpcCall *call, const ProtobufCMessage *request, Pro
   return TRUE;
 }
 
-static gboolean get_env_key(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response, gpointer user_data,
-                            GError **error) {
+static gboolean get_env_key(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response,
+                            gpointer user_data, GError **error) {
   (void)call;
   KmsService *service = user_data;
   const Kms__AppId *args = (const Kms__AppId *)request;
@@ -95,8 +95,8 @@ static void add_auth_facts(KmsService *service, ProtobufCMessage *response) {
   prpc_set_optional_string(response, "app_auth_implementation", facts.implementation);
 }
 
-static gboolean get_meta(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response, gpointer user_data,
-                         GError **error) {
+static gboolean get_meta(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response,
+                         gpointer user_data, GError **error) {
   (void)call, (void)request, (void)error; /* takes no arguments and always has an answer */
   KmsService *service = user_data;
   Kms__GetMetaResponse *answer = (Kms__GetMetaResponse *)response;
@@ -132,8 +132,8 @@ static void fill_chain(Kms__SignCertResponse *answer, const char *leaf, const ch
   answer->certificate_chain[2] = g_strdup(root_ca);
 }
 
-static gboolean sign_cert(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response, gpointer user_data,
-                          GError **error) {
+static gboolean sign_cert(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response,
+                          gpointer user_data, GError **error) {
   (void)call; /* the evidence is inside the request */
   KmsService *service = user_data;
   const Kms__SignCertRequest *args = (const Kms__SignCertRequest *)request;
@@ -142,8 +142,8 @@ static gboolean sign_cert(PrpcCall *call, const ProtobufCMessage *request, Proto
   g_autoptr(GBytes) csr = prpc_get_gbytes(&args->csr);
   g_autoptr(GBytes) signature = prpc_get_gbytes(&args->signature);
   g_autofree char *leaf = NULL, *app_ca = NULL;
-  if (!verifier_client_sign(service->verifier, MAX(args->api_version, 1), csr, signature, args->vm_config, &leaf, &app_ca,
-                            error))
+  if (!verifier_client_sign(service->verifier, MAX(args->api_version, 1), csr, signature, args->vm_config, &leaf,
+                            &app_ca, error))
     return FALSE;
   fill_chain((Kms__SignCertResponse *)response, leaf, app_ca, service->material->root_ca_cert);
   return TRUE;

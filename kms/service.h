@@ -1,4 +1,5 @@
-/* The KMS service: what its RPCs answer (spec: kms 5). The front decides nothing: it passes on what verifier and key holder say. */
+/* The KMS service: what its RPCs answer (spec: kms 5). The front decides nothing: it passes on what verifier and key
+ * holder say. */
 #pragma once
 
 #include "kms/config.h"
@@ -19,6 +20,6 @@ typedef struct {
 
 /* Routes /prpc and /health, with X-App-Version on every answer. `service` must outlive the router. */
 PrpcRouter *kms_service_router(KmsService *service);
-/* For the listener: judges a client certificate's evidence before any body is read. The identity is the certificate's DER (GBytes)
- * when it carries evidence, else NULL. `user_data` is the KmsService. */
+/* For the listener: judges a client certificate's evidence before any body is read. The identity is the certificate's
+ * DER (GBytes) when it carries evidence, else NULL. `user_data` is the KmsService. */
 gboolean kms_service_authenticate(X509 *certificate, gpointer user_data, gpointer *identity, GError **error);

@@ -39,7 +39,9 @@ gboolean verifier_client_check(VerifierClient *client, GBytes *certificate, gboo
   return reader_finish(&body, "certificate verdict", error);
 }
 
-void app_authorization_clear(AppAuthorization *authorization) { g_clear_pointer(&authorization->gateway_app_id, g_free); }
+void app_authorization_clear(AppAuthorization *authorization) {
+  g_clear_pointer(&authorization->gateway_app_id, g_free);
+}
 
 gboolean verifier_client_authorize(VerifierClient *client, GBytes *certificate, const char *vm_config,
                                    AppAuthorization *out, GError **error) {
@@ -56,8 +58,8 @@ gboolean verifier_client_authorize(VerifierClient *client, GBytes *certificate, 
   return reader_finish(&body, "authorization", error);
 }
 
-gboolean verifier_client_sign(VerifierClient *client, guint version, GBytes *csr, GBytes *signature, const char *vm_config,
-                              char **leaf, char **app_ca, GError **error) {
+gboolean verifier_client_sign(VerifierClient *client, guint version, GBytes *csr, GBytes *signature,
+                              const char *vm_config, char **leaf, char **app_ca, GError **error) {
   g_autoptr(WireBuffer) request = wire_buffer_new(VERIFIER_SIGN_CERT);
   wire_put_u8(request, (guint8)version);
   wire_put_bytes(request, csr);

@@ -1,5 +1,5 @@
-/* The front's side of kms/protocol.h towards the verifier: it passes bytes on and gets verdicts back. Thread-safe: each call takes
- * a lane of its own and waits for one when all are busy. */
+/* The front's side of kms/protocol.h towards the verifier: it passes bytes on and gets verdicts back. Thread-safe: each
+ * call takes a lane of its own and waits for one when all are busy. */
 #pragma once
 
 #include "kms/protocol.h"
@@ -25,8 +25,8 @@ gboolean verifier_client_authorize(VerifierClient *client, GBytes *certificate, 
                                    AppAuthorization *out, GError **error);
 
 /* `csr` and `signature` as received. The PEM results are freed with g_free(). */
-gboolean verifier_client_sign(VerifierClient *client, guint version, GBytes *csr, GBytes *signature, const char *vm_config,
-                              char **leaf, char **app_ca, GError **error);
+gboolean verifier_client_sign(VerifierClient *client, guint version, GBytes *csr, GBytes *signature,
+                              const char *vm_config, char **leaf, char **app_ca, GError **error);
 
 typedef struct {
   char *gateway_app_id;

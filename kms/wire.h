@@ -1,6 +1,7 @@
-/* Frames between the three processes of the KMS: `length (u32 BE) || type (u8) || body`, where length counts type and body.
- * Integers are big-endian; a blob is `length (u32 BE) || bytes`; everything else has a fixed size. The messages themselves are in
- * kms/protocol.h. Buffers may hold keys and are therefore wiped when they grow and when they are freed. */
+/* Frames between the three processes of the KMS: `length (u32 BE) || type (u8) || body`, where length counts type and
+ * body. Integers are big-endian; a blob is `length (u32 BE) || bytes`; everything else has a fixed size. The messages
+ * themselves are in kms/protocol.h. Buffers may hold keys and are therefore wiped when they grow and when they are
+ * freed. */
 #pragma once
 
 #include "base/reader.h"

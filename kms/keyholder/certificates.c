@@ -73,7 +73,8 @@ X509 *certificate_rpc(const RootKeys *keys, X509 *root_ca, const char *domain, c
   return cert_build(&spec, keys->rpc, root_ca, keys->root_ca, error);
 }
 
-static X509 *build_app_ca(const RootKeys *keys, X509 *root_ca, const guint8 *app_id, EVP_PKEY *app_ca_key, GError **error) {
+static X509 *build_app_ca(const RootKeys *keys, X509 *root_ca, const guint8 *app_id, EVP_PKEY *app_ca_key,
+                          GError **error) {
   g_auto(Extensions) extensions = {0};
   add_extension(&extensions, OID_APP_ID, app_id, KMS_APP_ID_SIZE);
   add_extension(&extensions, OID_USAGE, "app:ca", strlen("app:ca"));
@@ -101,8 +102,8 @@ static X509 *build_leaf(const LeafRequest *request, X509 *app_ca, EVP_PKEY *app_
   return cert_build(&spec, request->public_key, app_ca, app_ca_key, error);
 }
 
-gboolean certificate_app_leaf(const RootKeys *keys, X509 *root_ca, const LeafRequest *request, char **leaf, char **app_ca,
-                              GError **error) {
+gboolean certificate_app_leaf(const RootKeys *keys, X509 *root_ca, const LeafRequest *request, char **leaf,
+                              char **app_ca, GError **error) {
   g_autoptr(EVP_PKEY) app_ca_key = app_ca_key_derive(keys, request->app_id, error);
   if (!app_ca_key)
     return FALSE;

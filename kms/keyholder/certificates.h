@@ -32,8 +32,8 @@ typedef struct {
   CertificateEvidence evidence;
 } LeafRequest;
 /* The leaf under the app's own CA, and that CA under the root: both PEM, to be freed with g_free(). */
-gboolean certificate_app_leaf(const RootKeys *keys, X509 *root_ca, const LeafRequest *request, char **leaf, char **app_ca,
-                              GError **error);
+gboolean certificate_app_leaf(const RootKeys *keys, X509 *root_ca, const LeafRequest *request, char **leaf,
+                              char **app_ca, GError **error);
 
 /* The certificate in `pem` for `key`. Error UNVERIFIED when it is another key's. */
 X509 *certificate_load(GBytes *pem, EVP_PKEY *key, const char *what, GError **error);

@@ -25,8 +25,8 @@
 #define BOOTSTRAP_INFO "bootstrap-info.json"
 
 /* Without these seven there is no KMS. In the order of writing. */
-static const char *const required_files[] = {TEMP_CA_KEY,           ROOT_CA_KEY,           RPC_KEY,          ROOT_K256_KEY,
-                                             KEY_FILE_TEMP_CA_CERT, KEY_FILE_ROOT_CA_CERT, KEY_FILE_RPC_CERT};
+static const char *const required_files[] = {
+    TEMP_CA_KEY, ROOT_CA_KEY, RPC_KEY, ROOT_K256_KEY, KEY_FILE_TEMP_CA_CERT, KEY_FILE_ROOT_CA_CERT, KEY_FILE_RPC_CERT};
 static const char *const key_files[] = {TEMP_CA_KEY, ROOT_CA_KEY, RPC_KEY, ROOT_K256_KEY};
 
 void key_files_state_clear(KeyFilesState *state) {
@@ -158,7 +158,8 @@ gboolean key_files_state(const char *dir, KeyFilesState *out, GError **error) {
   return TRUE;
 }
 
-static gboolean write_file(const char *dir, const char *name, const void *data, gsize len, mode_t mode, GError **error) {
+static gboolean write_file(const char *dir, const char *name, const void *data, gsize len, mode_t mode,
+                           GError **error) {
   g_autofree char *path = g_build_filename(dir, name, NULL);
   return file_write_atomic(path, data, len, mode, error);
 }
@@ -173,10 +174,10 @@ gboolean key_files_write_certificate(const char *dir, const char *name, X509 *ce
   return write_file(dir, name, pem, strlen(pem), PUBLIC_MODE, error);
 }
 
-static gboolean write_set(const char *dir, const RootKeys *keys, const KmsCertificates *certificates, const char *domain,
-                          const char *bootstrap_info, GError **error) {
-  return write_pem_key(dir, TEMP_CA_KEY, keys->temp_ca, error) && write_pem_key(dir, ROOT_CA_KEY, keys->root_ca, error) &&
-         write_pem_key(dir, RPC_KEY, keys->rpc, error) &&
+static gboolean write_set(const char *dir, const RootKeys *keys, const KmsCertificates *certificates,
+                          const char *domain, const char *bootstrap_info, GError **error) {
+  return write_pem_key(dir, TEMP_CA_KEY, keys->temp_ca, error) &&
+         write_pem_key(dir, ROOT_CA_KEY, keys->root_ca, error) && write_pem_key(dir, RPC_KEY, keys->rpc, error) &&
          write_file(dir, ROOT_K256_KEY, secret_peek(keys->k256), secret_len(keys->k256), KEY_MODE, error) &&
          key_files_write_certificate(dir, KEY_FILE_TEMP_CA_CERT, certificates->temp_ca, error) &&
          key_files_write_certificate(dir, KEY_FILE_ROOT_CA_CERT, certificates->root_ca, error) &&

@@ -33,7 +33,8 @@ WireBuffer *keyholder_answer(KeyHolder *holder, KeyHolderPeer peer, const WireBu
   KeyHolderHandler handler = find_handler(holder, peer, wire_type(request));
   Reader body = wire_body(request);
   if (!handler)
-    g_set_error(&error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "key holder does not take request %u now", wire_type(request));
+    g_set_error(&error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "key holder does not take request %u now",
+                wire_type(request));
   else if (handler(holder, &body, answer, &error))
     return g_steal_pointer(&answer);
   return wire_error_answer(error);

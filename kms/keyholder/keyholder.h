@@ -1,5 +1,5 @@
-/* The key holder's answers: the only code that touches root keys. Two phases: before sealing it makes, stores and loads keys for
- * the front; afterwards it has neither files nor network and answers kms/protocol.h's short list. */
+/* The key holder's answers: the only code that touches root keys. Two phases: before sealing it makes, stores and loads
+ * keys for the front; afterwards it has neither files nor network and answers kms/protocol.h's short list. */
 #pragma once
 
 #include "kms/wire.h"

@@ -80,7 +80,8 @@ gboolean app_secrets_derive(const RootKeys *keys, const guint8 app_id[KMS_APP_ID
   secrets.k256 = derive_k256_key(keys, app_id);
   if (!(secrets.disk = derive_disk_key(keys, app_id, instance_id, error)) ||
       !(secrets.env = derive_env_key(keys, app_id, error)) || !k256_public(secrets.k256, public_key, error) ||
-      !sign_statement(keys, ISSUED_LABEL, app_id, NULL, 0, public_key, sizeof public_key, secrets.k256_signature, error))
+      !sign_statement(keys, ISSUED_LABEL, app_id, NULL, 0, public_key, sizeof public_key, secrets.k256_signature,
+                      error))
     return FALSE;
   *out = secrets;
   secrets = (AppSecrets){0};
@@ -99,7 +100,8 @@ gboolean env_key_derive(const RootKeys *keys, const guint8 app_id[KMS_APP_ID_SIZ
     return FALSE;
   guint64 big_endian = GUINT64_TO_BE(timestamp);
   x25519_public(secret_peek(secret), out->public_key);
-  return sign_statement(keys, ENV_LABEL, app_id, NULL, 0, out->public_key, sizeof out->public_key, out->signature, error) &&
-         sign_statement(keys, ENV_LABEL, app_id, &big_endian, sizeof big_endian, out->public_key, sizeof out->public_key,
-                        out->signature_v1, error);
+  return sign_statement(keys, ENV_LABEL, app_id, NULL, 0, out->public_key, sizeof out->public_key, out->signature,
+                        error) &&
+         sign_statement(keys, ENV_LABEL, app_id, &big_endian, sizeof big_endian, out->public_key,
+                        sizeof out->public_key, out->signature_v1, error);
 }

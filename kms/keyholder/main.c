@@ -53,7 +53,8 @@ static gboolean answer_one(KeyHolder *holder, KeyHolderPeer peer, int fd, GError
 
 /* Until a peer goes away. The order matters when both end at once: the front ending is how the KMS ends. */
 static gboolean serve(KeyHolder *holder, GError **error) {
-  struct pollfd channels[] = {{.fd = KMS_CHANNEL_FRONT, .events = POLLIN}, {.fd = KMS_CHANNEL_VERIFIER, .events = POLLIN}};
+  struct pollfd channels[] = {{.fd = KMS_CHANNEL_FRONT, .events = POLLIN},
+                              {.fd = KMS_CHANNEL_VERIFIER, .events = POLLIN}};
   for (;;) {
     if (poll(channels, G_N_ELEMENTS(channels), -1) < 0 && errno != EINTR) {
       dstack_set_errno(error, errno, "failed to wait for requests");

@@ -24,7 +24,8 @@ static gboolean answer_app_keys(KeyHolder *holder, Reader *body, WireBuffer *ans
   g_auto(AppSecrets) secrets = {0};
   if (!reader_finish(body, "app keys request", error) ||
       !grant_table_take(holder->grants, name, g_get_monotonic_time(), &grant, error) ||
-      !app_secrets_derive(holder->keys, grant.app_id, grant.has_instance_id ? grant.instance_id : NULL, &secrets, error))
+      !app_secrets_derive(holder->keys, grant.app_id, grant.has_instance_id ? grant.instance_id : NULL, &secrets,
+                          error))
     return FALSE;
   wire_put_fixed(answer, secret_peek(secrets.disk), KMS_DERIVED_KEY_SIZE);
   wire_put_fixed(answer, secret_peek(secrets.env), KMS_DERIVED_KEY_SIZE);

@@ -64,7 +64,8 @@ static void read_issue_request(Reader *body, IssueRequest *request) {
 static gboolean require_keys(KeyHolder *holder, gboolean stored, GError **error) {
   if (holder->keys && holder->stored == stored)
     return TRUE;
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s", stored ? "no keys are loaded" : "no keys were generated");
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s",
+              stored ? "no keys are loaded" : "no keys were generated");
   return FALSE;
 }
 

@@ -137,9 +137,8 @@ gboolean auth_info_parse(const char *json, gsize len, AuthInfo *out, GError **er
 
 gboolean auth_api_info(AuthApi *api, AuthInfo *out, GError **error) {
   if (api->type == AUTH_DEV) {
-    *out = (AuthInfo){.gateway_app_id = g_strdup(api->dev_gateway_app_id),
-                      .contract = g_strdup(""),
-                      .implementation = g_strdup("")};
+    *out = (AuthInfo){
+        .gateway_app_id = g_strdup(api->dev_gateway_app_id), .contract = g_strdup(""), .implementation = g_strdup("")};
     return TRUE;
   }
   g_autoptr(GBytes) answer = exchange(api, "GET", "", NULL, error);

@@ -1,5 +1,5 @@
-/* Who decides whether an attested CVM gets keys: a webhook, or in development nobody (spec: kms 7.3). Every question is asked
- * anew: positive answers are never kept. */
+/* Who decides whether an attested CVM gets keys: a webhook, or in development nobody (spec: kms 7.3). Every question is
+ * asked anew: positive answers are never kept. */
 #pragma once
 
 #include "kms/config.h"
@@ -12,8 +12,8 @@ AuthApi *auth_api_new(const KmsConfig *config, GError **error);
 void auth_api_free(AuthApi *api);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AuthApi, auth_api_free)
 
-/* Asks bootAuth/app. Returns the gateway's app id, to be freed with g_free(). Errors: DENIED "boot denied: <reason>"; any failure
- * to get a clear yes or no is an error too. Blocks for at most 30 s. Thread-safe. */
+/* Asks bootAuth/app. Returns the gateway's app id, to be freed with g_free(). Errors: DENIED "boot denied: <reason>";
+ * any failure to get a clear yes or no is an error too. Blocks for at most 30 s. Thread-safe. */
 char *auth_api_allow_app(AuthApi *api, const BootInfo *info, GError **error);
 
 typedef struct {

@@ -39,7 +39,8 @@ static char **copy_strings(GPtrArray *strings) {
   return g_strv_builder_end(builder);
 }
 
-/* A log without "boot-mr-done" ends its boot where it ends; what changes then is only that the key provider is left out. */
+/* A log without "boot-mr-done" ends its boot where it ends; what changes then is only that the key provider is left
+ * out. */
 static void leave_out_key_provider(BootInfo *info) {
   guint8 measured[4 * TDX_MR_SIZE + SHA256_SIZE] = {0}; /* the last part stays zero */
   memcpy(measured, info->mrtd, TDX_MR_SIZE);

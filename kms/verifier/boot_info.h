@@ -23,8 +23,8 @@ typedef struct {
 void boot_info_clear(BootInfo *info);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BootInfo, boot_info_clear)
 
-/* APP_INFO_BOOT_TIME leaves out what an app did after boot, so that its runtime events do not change its measurements. Error
- * UNVERIFIED when app_id is not 20 bytes, instance_id neither 0 nor 20, or compose_hash not 32. */
+/* APP_INFO_BOOT_TIME leaves out what an app did after boot, so that its runtime events do not change its measurements.
+ * Error UNVERIFIED when app_id is not 20 bytes, instance_id neither 0 nor 20, or compose_hash not 32. */
 gboolean boot_info_from_evidence(const VerifiedEvidence *evidence, AppInfoMode mode,
                                  const guint8 os_image_hash[KMS_IMAGE_HASH_SIZE], BootInfo *out, GError **error);
 /* The request body. Error INVALID when the event log is no UTF-8. */

@@ -50,8 +50,8 @@ static Registers quoted_registers(const TdReport *report) {
 static gboolean compare(const Registers *expected, const Registers *quoted, const char *source, GError **error) {
   for (guint i = 0; i < N_REGISTERS; i++)
     if (memcmp(expected->values[i], quoted->values[i], TDX_MR_SIZE) != 0) {
-      g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "mrs do not match%s: %s differs from the image's", source,
-                  register_names[i]);
+      g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "mrs do not match%s: %s differs from the image's",
+                  source, register_names[i]);
       return FALSE;
     }
   return TRUE;
@@ -102,7 +102,8 @@ static OsImage *open_image(OsImageChecker *checker, const VmConfig *config, GErr
     return NULL;
   if (image->has_os_image_hash && memcmp(image->os_image_hash, config->os_image_hash, KMS_IMAGE_HASH_SIZE) == 0)
     return g_steal_pointer(&image);
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "os_image_hash does not match sha256sum of the sha256sum.txt");
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED,
+              "os_image_hash does not match sha256sum of the sha256sum.txt");
   return NULL;
 }
 

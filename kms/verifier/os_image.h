@@ -1,5 +1,5 @@
-/* Is the CVM really running the image it claims? The measurements computed from the image's files and the VM's shape must equal
- * the quoted ones (spec: kms 7.5). */
+/* Is the CVM really running the image it claims? The measurements computed from the image's files and the VM's shape
+ * must equal the quoted ones (spec: kms 7.5). */
 #pragma once
 
 #include "kms/verifier/vm_config.h"
@@ -14,5 +14,5 @@ OsImageChecker *os_image_checker_new(const char *cache_dir, gboolean enabled);
 void os_image_checker_free(OsImageChecker *checker);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OsImageChecker, os_image_checker_free)
 
-/* Errors: UNVERIFIED "mrs do not match: ...", NOT_IMPLEMENTED when the image would have to be downloaded. Thread-safe. */
+/* Errors: UNVERIFIED "mrs do not match: ...", NOT_IMPLEMENTED when the image had to be downloaded. Thread-safe. */
 gboolean os_image_check(OsImageChecker *checker, const VmConfig *config, const TdReport *report, GError **error);

@@ -5,7 +5,8 @@
 
 #include <glib.h>
 
-/* The verifier's user may have no way to these files: an installation below /root, say. So their directories are opened now and
- * reached through /proc/self/fd later: only the directory itself has to be searchable, not those above it. Makes computed/ in the
- * image cache the verifier user's own. Rewrites paths in `config`. Only as root; otherwise nothing is done. */
+/* The verifier's user may have no way to these files: an installation below /root, say. So their directories are opened
+ * now and reached through /proc/self/fd later: only the directory itself has to be searchable, not those above it.
+ * Makes computed/ in the image cache the verifier user's own. Rewrites paths in `config`. Only as root; otherwise
+ * nothing is done. */
 gboolean state_dir_keep_reachable(KmsConfig *config, GError **error);

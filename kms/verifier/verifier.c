@@ -55,8 +55,8 @@ static gboolean answer_check_certificate(KmsVerifier *verifier, Reader *body, Wi
 }
 
 /* Everything between proven evidence and a yes: policy first, then the image (spec: kms 7.1). */
-static gboolean authorize(KmsVerifier *verifier, const VerifiedEvidence *evidence, AppInfoMode mode, const char *vm_config,
-                          BootInfo *info, char **gateway_app_id, GError **error) {
+static gboolean authorize(KmsVerifier *verifier, const VerifiedEvidence *evidence, AppInfoMode mode,
+                          const char *vm_config, BootInfo *info, char **gateway_app_id, GError **error) {
   g_auto(VmConfig) vm = {0};
   if (!vm_config_parse(vm_config, &vm, error) ||
       !boot_info_from_evidence(evidence, mode, vm.os_image_hash, info, error))
@@ -121,12 +121,12 @@ static VerifiedEvidence *verify_csr_evidence(KmsVerifier *verifier, const RatlsC
   return evidence;
 }
 
-static gboolean sign(KmsVerifier *verifier, const RatlsCsr *csr, const char *vm_config, WireBuffer *answer, GError **error) {
+static gboolean sign(KmsVerifier *verifier, const RatlsCsr *csr, const char *vm_config, WireBuffer *answer,
+                     GError **error) {
   g_autoptr(VerifiedEvidence) evidence = verify_csr_evidence(verifier, csr, error);
   g_auto(BootInfo) info = {0};
   g_autofree char *gateway_app_id = NULL, *leaf = NULL, *app_ca = NULL;
-  if (!evidence ||
-      !authorize(verifier, evidence, APP_INFO_BOOT_TIME, vm_config, &info, &gateway_app_id, error) ||
+  if (!evidence || !authorize(verifier, evidence, APP_INFO_BOOT_TIME, vm_config, &info, &gateway_app_id, error) ||
       !keyholder_link_sign(verifier->keyholder, info.app_id, csr, &leaf, &app_ca, error))
     return FALSE;
   log_decision("certificate signed", &info);

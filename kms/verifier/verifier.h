@@ -1,4 +1,5 @@
-/* The verifier's answers: it parses what callers send, judges it, asks the webhook, and tells the key holder. It has no keys. */
+/* The verifier's answers: it parses what callers send, judges it, asks the webhook, and tells the key holder. It has no
+ * keys. */
 #pragma once
 
 #include "kms/config.h"

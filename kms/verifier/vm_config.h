@@ -1,5 +1,5 @@
-/* The vm_config text that a caller sends with its request (spec: kms 7.4). It is believed only because the measurements computed
- * from it must equal the quoted ones. */
+/* The vm_config text that a caller sends with its request (spec: kms 7.4). It is believed only because the measurements
+ * computed from it must equal the quoted ones. */
 #pragma once
 
 #include "kms/protocol.h"
@@ -19,6 +19,6 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VmConfig, vm_config_clear)
 
 /* Error INVALID: no JSON object, wrong types, no os_image_hash of exactly 32 bytes. */
 gboolean vm_config_parse(const char *text, VmConfig *out, GError **error);
-/* The key alone: the reference's re-serialisation (spec: kms 7.5), extended by the newer fields where they differ from their
- * defaults. */
+/* The key alone: the reference's re-serialisation (spec: kms 7.5), extended by the newer fields where they differ from
+ * their defaults. */
 char *vm_config_cache_key(const char *text, GError **error);

@@ -16,8 +16,8 @@ void footprint_limit_arenas(void) { (void)mallopt(M_ARENA_MAX, MAX_ARENAS); }
 static void shed_if_code(const char *line) {
   unsigned long start, end;
   char access[5] = "", path_mark = 0;
-  if (sscanf(line, "%lx-%lx %4s %*s %*s %*s %c", &start, &end, access, &path_mark) == 4 && strcmp(access, "r-xp") == 0 &&
-      path_mark == '/')
+  if (sscanf(line, "%lx-%lx %4s %*s %*s %*s %c", &start, &end, access, &path_mark) == 4 &&
+      strcmp(access, "r-xp") == 0 && path_mark == '/')
     (void)madvise((void *)start, end - start, MADV_DONTNEED); /* an optimisation: the pages may as well stay */
 }
 

@@ -1,5 +1,5 @@
-/* What a compromised front or verifier may say to the key holder. First byte: 0 from the front before sealing, 1 from the front,
- * 2 from the verifier. */
+/* What a compromised front or verifier may say to the key holder. First byte: 0 from the front before sealing, 1 from
+ * the front, 2 from the verifier. */
 #include "kms/keyholder/key_files.h"
 #include "kms/keyholder/keyholder_private.h"
 

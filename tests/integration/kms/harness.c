@@ -49,7 +49,8 @@ static void answer_boot_auth(PrpcHttpRequest *request, gpointer user_data) {
   case HOOK_ALLOW:
     return reply_text(request, 200, "{\"isAllowed\":true,\"gatewayAppId\":\"gateway\",\"reason\":\"\"}");
   case HOOK_DENY:
-    return reply_text(request, 200, "{\"isAllowed\":false,\"gatewayAppId\":\"\",\"reason\":\"compose hash not allowed\"}");
+    return reply_text(request, 200,
+                      "{\"isAllowed\":false,\"gatewayAppId\":\"\",\"reason\":\"compose hash not allowed\"}");
   case HOOK_LIE:
     return reply_text(request, 200, "{\"isAllowed\":\"true\",\"gatewayAppId\":\"gateway\",\"reason\":\"\"}");
   case HOOK_FAIL:
@@ -70,8 +71,9 @@ static void answer_info(PrpcHttpRequest *request, gpointer user_data) {
   Hook *hook = user_data;
   if (g_atomic_int_get(&hook->mode) == HOOK_FAIL)
     return reply_text(request, 503, "down");
-  reply_text(request, 200, "{\"status\":\"ok\",\"kmsContractAddr\":\"0xabc\",\"gatewayAppId\":\"gateway\",\"chainId\":31337,"
-                           "\"appImplementation\":\"0xdef\"}");
+  reply_text(request, 200,
+             "{\"status\":\"ok\",\"kmsContractAddr\":\"0xabc\",\"gatewayAppId\":\"gateway\",\"chainId\":31337,"
+             "\"appImplementation\":\"0xdef\"}");
 }
 
 static void hook_start(Hook *hook) {
@@ -251,15 +253,15 @@ Kms *kms_new(void) {
 void kms_configure(Kms *kms, const char *onboard, const char *auth, const char *extra) {
   g_autofree char *webhook =
       g_strdup_printf("type = \"webhook\"\n[core.auth_api.webhook]\nurl = \"%s/\"\n", kms->hook.url);
-  g_autofree char *text = g_strdup_printf("[rpc]\naddress = \"127.0.0.1\"\nport = %u\nworkers = 4\n"
-                                          "[core]\ncert_dir = \"%s\"\n"
-                                          "[core.image]\ncache_dir = \"%s\"\n"
-                                          "[core.attestation]\ninsecure_allow_external_trust_anchors = true\n"
-                                          "root_ca.tdx = \"%s/trust/root.pem\"\ncollateral_file = \"%s/trust/collateral.json\"\n"
-                                          "[core.onboard]\n%s\n[core.auth_api]\n%s\n%s\n",
-                                          kms->port, kms->cert_dir, kms->image_cache, kms->dir, kms->dir,
-                                          onboard ? onboard : "auto_bootstrap_domain = \"127.0.0.1\"",
-                                          auth ? auth : webhook, extra ? extra : "");
+  g_autofree char *text = g_strdup_printf(
+      "[rpc]\naddress = \"127.0.0.1\"\nport = %u\nworkers = 4\n"
+      "[core]\ncert_dir = \"%s\"\n"
+      "[core.image]\ncache_dir = \"%s\"\n"
+      "[core.attestation]\ninsecure_allow_external_trust_anchors = true\n"
+      "root_ca.tdx = \"%s/trust/root.pem\"\ncollateral_file = \"%s/trust/collateral.json\"\n"
+      "[core.onboard]\n%s\n[core.auth_api]\n%s\n%s\n",
+      kms->port, kms->cert_dir, kms->image_cache, kms->dir, kms->dir,
+      onboard ? onboard : "auto_bootstrap_domain = \"127.0.0.1\"", auth ? auth : webhook, extra ? extra : "");
   write_text(kms->dir, "kms.toml", text);
 }
 

@@ -1,4 +1,5 @@
-/* A KMS in three real processes on loopback, the webhook and guest agent it talks to, and attested clients of a simulated TEE. */
+/* A KMS in three real processes on loopback, the webhook and guest agent it talks to, and attested clients of a
+ * simulated TEE. */
 #pragma once
 
 #include "appkeys/appkeys.h"
@@ -48,8 +49,9 @@ Kms *kms_new(void);
 void kms_free(Kms *kms);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Kms, kms_free)
 
-/* Writes kms.toml: the defaults of these tests followed by `extra`. Overrides with the same table must not repeat its header:
- * `onboard` is the content of [core.onboard], `auth` that of [core.auth_api]; NULL for auto-bootstrap and the webhook. */
+/* Writes kms.toml: the defaults of these tests followed by `extra`. Overrides with the same table must not repeat its
+ * header: `onboard` is the content of [core.onboard], `auth` that of [core.auth_api]; NULL for auto-bootstrap and the
+ * webhook. */
 void kms_configure(Kms *kms, const char *onboard, const char *auth, const char *extra);
 /* Starts dstack-kms and waits until it answers /health over TLS. */
 void kms_start(Kms *kms);
@@ -72,8 +74,8 @@ guint16 free_port(void);
 TdxPlatform *kms_client_platform(Kms *kms, guint8 app_byte, guint8 instance_byte, guint8 mrtd_byte);
 #define GOOD_IMAGE 0x11
 /* vm_config whose measurements the image cache knows: those of GOOD_IMAGE. */
-#define VM_CONFIG                                                                                                              \
-  "{\"spec_version\":1,\"os_image_hash\":\"2222222222222222222222222222222222222222222222222222222222222222\","                  \
+#define VM_CONFIG                                                                                                      \
+  "{\"spec_version\":1,\"os_image_hash\":\"2222222222222222222222222222222222222222222222222222222222222222\","        \
   "\"cpu_count\":1,\"memory_size\":2147483648}"
 
 /* An HTTPS client that trusts the KMS's root CA; with `cert_pem` it presents that certificate. */

@@ -89,8 +89,8 @@ static void test_terminates(void) {
   wait_until_gone(verifier);
 }
 
-/* Killed at random instants of its first start: there is a whole set of keys afterwards or none, and once there is one it is never
- * replaced. */
+/* Killed at random instants of its first start: there is a whole set of keys afterwards or none, and once there is one
+ * it is never replaced. */
 static void test_killed_while_bootstrapping(void) {
   for (guint round = 0; round < KILL_ROUNDS; round++) {
     g_autoptr(Kms) kms = kms_new();
@@ -167,7 +167,8 @@ static void test_dev_mode(void) {
   g_assert_cmpstr(keys->gateway_app_id, ==, "dev-gateway");
   /* Without evidence there is nothing, also here. */
   g_autoptr(PrpcClient) client = kms_client(kms, NULL, NULL);
-  g_autoptr(PrpcMessage) refused = prpc_client_call(client, "GetAppKey", NULL, &kms__app_key_response__descriptor, NULL);
+  g_autoptr(PrpcMessage) refused =
+      prpc_client_call(client, "GetAppKey", NULL, &kms__app_key_response__descriptor, NULL);
   g_assert_null(refused);
 }
 

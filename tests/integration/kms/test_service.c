@@ -78,7 +78,14 @@ static void test_no_certificate(void) {
 }
 
 /* Certificates under the public temp CA that are not what they claim. */
-typedef enum { CERT_NO_EVIDENCE, CERT_OTHER_KEY, CERT_CLAIMS_APP_ID, CERT_BROKEN_QUOTE, CERT_CUT_QUOTE, CERT_OTHER_LOG } CertTrick;
+typedef enum {
+  CERT_NO_EVIDENCE,
+  CERT_OTHER_KEY,
+  CERT_CLAIMS_APP_ID,
+  CERT_BROKEN_QUOTE,
+  CERT_CUT_QUOTE,
+  CERT_OTHER_LOG
+} CertTrick;
 
 static GBytes *damage(GBytes *bytes, gboolean cut) {
   gsize len;
@@ -175,8 +182,9 @@ static void test_wrong_image(void) {
   get_app_key_fails(client, VM_CONFIG, 1, "mrs do not match");
   g_autoptr(TdxPlatform) good = kms_client_platform(shared, 0xaa, 0xbb, GOOD_IMAGE);
   g_autoptr(PrpcClient) unknown = kms_attested_client(shared, good);
-  get_app_key_fails(unknown, "{\"os_image_hash\":\"3333333333333333333333333333333333333333333333333333333333333333\","
-                             "\"cpu_count\":1,\"memory_size\":2147483648}",
+  get_app_key_fails(unknown,
+                    "{\"os_image_hash\":\"3333333333333333333333333333333333333333333333333333333333333333\","
+                    "\"cpu_count\":1,\"memory_size\":2147483648}",
                     1, "downloading is not implemented yet");
 }
 
@@ -341,7 +349,8 @@ static void test_rpc_certificate(void) {
 }
 
 static void test_memory(void) {
-  const pid_t pids[] = {shared->pid, kms_helper(shared, "dstack-kms-verifier"), kms_helper(shared, "dstack-kms-keyholder")};
+  const pid_t pids[] = {shared->pid, kms_helper(shared, "dstack-kms-verifier"),
+                        kms_helper(shared, "dstack-kms-keyholder")};
   static const char *const names[] = {"front", "verifier", "key holder"};
   for (guint i = 0; i < G_N_ELEMENTS(pids); i++) {
     guint64 rss = process_rss(pids[i]);

@@ -1,4 +1,5 @@
-/* kill -9 at every single change that storing new keys makes to the disk: the next start finds all of the new state or none of it. */
+/* kill -9 at every single change that storing new keys makes to the disk: the next start finds all of the new state or
+ * none of it. */
 #include "kms/keyholder/key_files.h"
 
 #include "base/error.h"

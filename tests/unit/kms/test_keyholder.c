@@ -120,8 +120,7 @@ static void test_bootstrap(Fixture *fixture, gconstpointer data) {
   assert_state(fixture, FALSE, FALSE);
   bootstrap(fixture);
   assert_state(fixture, TRUE, TRUE);
-  for (const char *const *name =
-           (const char *const[]){"tmp-ca.key", "root-ca.key", "rpc.key", "root-k256.key", NULL};
+  for (const char *const *name = (const char *const[]){"tmp-ca.key", "root-ca.key", "rpc.key", "root-k256.key", NULL};
        *name; name++)
     assert_mode(fixture, *name, 0600);
   assert_mode(fixture, "", 0700);
@@ -169,8 +168,8 @@ static void test_killed_before_commit(Fixture *fixture, gconstpointer data) {
   (void)data;
   bootstrap(fixture);
   pretend_killed(fixture, ".new",
-                 (const char *const[]){"tmp-ca.key", "root-ca.key", "rpc.key", "root-k256.key", "tmp-ca.crt", "root-ca.crt",
-                                       "rpc.crt", "rpc-domain", NULL});
+                 (const char *const[]){"tmp-ca.key", "root-ca.key", "rpc.key", "root-k256.key", "tmp-ca.crt",
+                                       "root-ca.crt", "rpc.crt", "rpc-domain", NULL});
   open_holder(fixture);
   assert_state(fixture, FALSE, FALSE);
   bootstrap(fixture);
@@ -182,7 +181,8 @@ static void test_killed_after_commit(Fixture *fixture, gconstpointer data) {
   bootstrap(fixture);
   g_autofree char *path = g_build_filename(fixture->dir, "root-ca.key", NULL);
   g_autofree char *before = file_read_text(path, 4096, NULL);
-  pretend_killed(fixture, ".commit", (const char *const[]){"root-ca.key", "root-k256.key", "rpc.crt", "rpc-domain", NULL});
+  pretend_killed(fixture, ".commit",
+                 (const char *const[]){"root-ca.key", "root-k256.key", "rpc.crt", "rpc-domain", NULL});
   open_holder(fixture);
   assert_state(fixture, TRUE, TRUE);
   g_autofree char *after = file_read_text(path, 4096, NULL);

@@ -27,7 +27,9 @@ static RootKeys *keys_of(const char *root_ca, const char *k256) {
 
 static void id_of(const char *hex, guint8 out[20]) { g_assert_true(hex_decode_fixed(hex, out, 20, NULL)); }
 
-static void assert_secret(const Secret *secret, const char *hex) { assert_hex(secret_peek(secret), secret_len(secret), hex); }
+static void assert_secret(const Secret *secret, const char *hex) {
+  assert_hex(secret_peek(secret), secret_len(secret), hex);
+}
 
 static void test_reference_fixture(void) {
   g_autoptr(RootKeys) keys = keys_of(VECTOR2_ROOT, ALL_5E);
@@ -45,10 +47,10 @@ static void test_reference_fixture(void) {
 
 /* The reference KMS's own root scalar is not known; its signature is checked by recovery with the app key it issued. */
 static void test_reference_signature(void) {
-  g_autoptr(GBytes) signature = hex_decode_prefixed(
-      "2f431c7956869a4fe3e028c5f9518a935e2d01e81a3628f8b1d178fc2fac7b6d2405ace433624e5568e23c4ed291dbaf60dac79b756837c0fe7451"
-      "54ebfdc0a601",
-      NULL);
+  g_autoptr(GBytes) signature = hex_decode_prefixed("2f431c7956869a4fe3e028c5f9518a935e2d01e81a3628f8b1d178fc2fac7b6d24"
+                                                    "05ace433624e5568e23c4ed291dbaf60dac79b756837c0fe7451"
+                                                    "54ebfdc0a601",
+                                                    NULL);
   g_autoptr(GBytes) message = hex_decode_prefixed("64737461636b2d6b6d732d6973737565643a"
                                                   "ea549f02e1a25fabd1cb788380e033ec5461b2ff"
                                                   "02b85cceca0c02d878f0ebcda72a97469a472416eb6faf3c4807642132f9786810",
@@ -73,7 +75,8 @@ static void test_computed_vector(void) {
   assert_secret(secrets.env, "269c9f918fcaa38117c05eeb4de53c515114b419e89b2e350cd3f69b751165d6");
   assert_secret(secrets.k256, "76b82988a91e19c10a033e0bfd67cd2dfc4cad0f923a4f19673a00b0ccf96159");
   assert_hex(secrets.k256_signature, sizeof secrets.k256_signature,
-             "63ca7d04aba0f6e04c1275604e826af4b8768fbcd52e995ca6b4fdd1734ecfd11752df5c12bc7c97b1ee79899dc36ad9ed477feac49706f6921"
+             "63ca7d04aba0f6e04c1275604e826af4b8768fbcd52e995ca6b4fdd1734ecfd11752df5c12bc7c97b1ee79899dc36ad9ed477feac"
+             "49706f6921"
              "e410cdfc33bf700");
 }
 
@@ -85,10 +88,12 @@ static void test_env_key(void) {
   g_assert_true(env_key_derive(keys, app_id, 1754000000, &key, NULL));
   assert_hex(key.public_key, 32, "ade6dc1cc31efc26ed78224bd5b25b283f2e1a61dac99190905a54e1b800cd1e");
   assert_hex(key.signature, sizeof key.signature,
-             "b27d7a404a715717f1fe60d98143a1efcc2b99122bd5c4f9d3125205c9b234b8183aba554207f29ab2faed82b51eb662b07ef95ed399820b776"
+             "b27d7a404a715717f1fe60d98143a1efcc2b99122bd5c4f9d3125205c9b234b8183aba554207f29ab2faed82b51eb662b07ef95ed"
+             "399820b776"
              "47151cfccbcd901");
   assert_hex(key.signature_v1, sizeof key.signature_v1,
-             "dc73368cda3610381277715b62fad158cac8ea835c3b300a58a5656a05e9de1b1630d524100aec786593792fd6ab6b54c6884c63ba56d4dbed2"
+             "dc73368cda3610381277715b62fad158cac8ea835c3b300a58a5656a05e9de1b1630d524100aec786593792fd6ab6b54c6884c63b"
+             "a56d4dbed2"
              "1fb80a4c68f7100");
 }
 
@@ -97,10 +102,10 @@ static void test_legacy_env_signer(void) {
   static const guint8 zero_id[20];
   g_autoptr(GBytes) public_key =
       hex_decode_prefixed("e33a1832c6562067ff8f844a61e51ad051f1180b66ec2551fb0251735f3ee90a", NULL);
-  g_autoptr(GBytes) signature = hex_decode_prefixed(
-      "8542c49081fbf4e03f62034f13fbf70630bdf256a53032e38465a27c36fd6bed7a5e7111652004aef37f7fd92fbfc1285212c4ae6a6154203a48f5e1"
-      "6cad2cef00",
-      NULL);
+  g_autoptr(GBytes) signature = hex_decode_prefixed("8542c49081fbf4e03f62034f13fbf70630bdf256a53032e38465a27c36fd6bed7a"
+                                                    "5e7111652004aef37f7fd92fbfc1285212c4ae6a6154203a48f5e1"
+                                                    "6cad2cef00",
+                                                    NULL);
   g_byte_array_append(text, (const guint8 *)"dstack-env-encrypt-pubkey:", 26);
   g_byte_array_append(text, zero_id, sizeof zero_id);
   g_byte_array_append(text, g_bytes_get_data(public_key, NULL), 32);
@@ -172,6 +177,9 @@ static void test_rpc_certificate(void) {
   g_assert_cmpint(X509_check_ip_asc(by_address, "10.0.2.2", 0), ==, 1);
   g_autoptr(X509) by_name = certificate_rpc(keys, root, "kms.example.com", &none, NULL);
   g_assert_cmpint(X509_check_host(by_name, "kms.example.com", 0, 0, NULL), ==, 1);
+  g_autoptr(X509) by_both = certificate_rpc(keys, root, "10.0.2.2,kms.example.com", &none, NULL);
+  g_assert_cmpint(X509_check_ip_asc(by_both, "10.0.2.2", 0), ==, 1);
+  g_assert_cmpint(X509_check_host(by_both, "kms.example.com", 0, 0, NULL), ==, 1);
   assert_extension(by_name, "1.3.6.1.4.1.62397.1.4", "6b6d733a727063");
   assert_extension(by_name, "1.3.6.1.4.1.62397.1.1", NULL);
 }

@@ -24,7 +24,8 @@ static int try_exec(void) {
 }
 static int try_fork(void) { return (int)syscall(SYS_fork) >= 0 ? 1 : errno; }
 static int try_code(void) {
-  return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED ? 1 : errno;
+  return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED ? 1
+                                                                                                                : errno;
 }
 static int try_nothing(void) { return 0; }
 

@@ -1,4 +1,4 @@
-/* The verifier's judgement: vm_config, what the webhook is asked and what is made of its answers, image measurements. */
+/* The verifier's judgement: vm_config, what the webhook is asked and what is made of its answers, measurements. */
 #include "hex_util.h"
 
 #include "kms/verifier/auth_api.h"
@@ -25,20 +25,26 @@ static void assert_key(const char *vm_config, const char *expected) {
 /* spec kms 7.5 */
 static void test_cache_key_vector(void) {
   static const char expected[] = "401de5afeac4b0e18c39e53331b1c3bc7bca53adb69152817f4560276263d05f";
-  assert_key("{\"spec_version\":1," SHAPE ",\"qemu_single_pass_add_pages\":false,\"pic\":true,\"qemu_version\":\"9.1.0\","
+  assert_key("{\"spec_version\":1," SHAPE
+             ",\"qemu_single_pass_add_pages\":false,\"pic\":true,\"qemu_version\":\"9.1.0\","
              "\"pci_hole64_size\":0,\"hugepages\":false,\"num_gpus\":0,\"num_nvswitches\":0,\"hotplug_off\":false}",
              expected);
   /* Order, unknown members, a missing spec_version and defaults written out make no difference. */
-  assert_key("{\"qemu_version\":\"9.1.0\",\"unknown\":[1],\"pic\":true,\"num_nics\":1,\"qemu_single_pass_add_pages\":false," SHAPE
-             "}",
+  assert_key("{\"qemu_version\":\"9.1.0\",\"unknown\":[1],\"pic\":true,\"num_nics\":1,\"qemu_single_pass_add_pages\":"
+             "false," SHAPE "}",
              expected);
 }
 
 static void test_cache_key_covers_newer_fields(void) {
   g_autofree char *plain = vm_config_cache_key("{" SHAPE "}", NULL);
-  static const char *const additions[] = {"\"num_nics\":2",          "\"num_verity_volumes\":1", "\"host_share_mode\":\"vhd\"",
-                                          "\"hotplug_off\":true",    "\"swtpm\":true",           "\"pic\":false",
-                                          "\"ovmf_variant\":\"x\"", NULL};
+  static const char *const additions[] = {"\"num_nics\":2",
+                                          "\"num_verity_volumes\":1",
+                                          "\"host_share_mode\":\"vhd\"",
+                                          "\"hotplug_off\":true",
+                                          "\"swtpm\":true",
+                                          "\"pic\":false",
+                                          "\"ovmf_variant\":\"x\"",
+                                          NULL};
   for (const char *const *addition = additions; *addition; addition++) {
     g_autofree char *text = g_strdup_printf("{" SHAPE ",%s}", *addition);
     g_autofree char *key = vm_config_cache_key(text, NULL);
@@ -47,21 +53,24 @@ static void test_cache_key_covers_newer_fields(void) {
 }
 
 static void test_bad_vm_config(void) {
-  static const char *const bad[] = {"",
-                                    "null",
-                                    "[]",
-                                    "{}",
-                                    "{" SHAPE,
-                                    "{" SHAPE "} x",
-                                    "{" SHAPE ",\"cpu_count\":3}",
-                                    "{\"os_image_hash\":\"22\",\"cpu_count\":2,\"memory_size\":1}",
-                                    "{\"os_image_hash\":\"\",\"cpu_count\":2,\"memory_size\":1}",
-                                    "{\"os_image_hash\":\"zz" "222222222222222222222222222222222222222222222222222222222222" "zz\"}",
-                                    "{\"os_image_hash\":\"../../../../../../../../../../../../../../../../etc/passwd00000000000000\"}",
-                                    "{\"os_image_hash\":\"" HASH_OF_TWOS "\",\"cpu_count\":-1}",
-                                    "{\"os_image_hash\":\"" HASH_OF_TWOS "\",\"cpu_count\":\"2\"}",
-                                    "{\"os_image_hash\":\"" HASH_OF_TWOS "\",\"pic\":1}",
-                                    NULL};
+  static const char *const bad[] = {
+      "",
+      "null",
+      "[]",
+      "{}",
+      "{" SHAPE,
+      "{" SHAPE "} x",
+      "{" SHAPE ",\"cpu_count\":3}",
+      "{\"os_image_hash\":\"22\",\"cpu_count\":2,\"memory_size\":1}",
+      "{\"os_image_hash\":\"\",\"cpu_count\":2,\"memory_size\":1}",
+      "{\"os_image_hash\":\"zz"
+      "222222222222222222222222222222222222222222222222222222222222"
+      "zz\"}",
+      "{\"os_image_hash\":\"../../../../../../../../../../../../../../../../etc/passwd00000000000000\"}",
+      "{\"os_image_hash\":\"" HASH_OF_TWOS "\",\"cpu_count\":-1}",
+      "{\"os_image_hash\":\"" HASH_OF_TWOS "\",\"cpu_count\":\"2\"}",
+      "{\"os_image_hash\":\"" HASH_OF_TWOS "\",\"pic\":1}",
+      NULL};
   for (const char *const *text = bad; *text; text++) {
     g_autoptr(GError) error = NULL;
     g_auto(VmConfig) config = {0};
@@ -170,9 +179,10 @@ static void test_boot_info_vector(void) {
   assert_member(runtime, "eventLog", evidence->log_json);
   assert_member(runtime, "teeVariant", "dstack-tdx");
   g_assert_cmpuint(json_array_size(json_object_get(runtime, "advisoryIds")), ==, 1);
-  static const char *const order[] = {"teeVariant", "mrtd",       "rtmr0",       "rtmr1",      "rtmr2",           "rtmr3",
-                                      "mrAggregated", "osImageHash", "mrSystem", "appId",      "composeHash",     "instanceId",
-                                      "deviceId",   "keyProviderInfo", "eventLog", "tcbStatus", "advisoryIds"};
+  static const char *const order[] = {"teeVariant",  "mrtd",         "rtmr0",       "rtmr1",           "rtmr2",
+                                      "rtmr3",       "mrAggregated", "osImageHash", "mrSystem",        "appId",
+                                      "composeHash", "instanceId",   "deviceId",    "keyProviderInfo", "eventLog",
+                                      "tcbStatus",   "advisoryIds"};
   guint i = 0;
   const char *key;
   json_t *ignored;
