@@ -113,7 +113,6 @@ static gboolean serve(const SupervisorConfig *config, GError **error) {
   if (!table || !write_pid_file(config, error))
     return FALSE;
   service.table = table;
-  log_info("listening on %s", address);
   footprint_shed_startup();
   prpc_server_run(server);
   g_autoptr(GError) late = NULL;

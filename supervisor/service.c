@@ -48,13 +48,15 @@ static void on_deploy(PrpcHttpRequest *request, gpointer data) {
     reply_json(request, 422, json_pack("{s:s}", "error", error->message));
     return;
   }
-  reply_done(request, process_table_deploy(service->table, config, &error), error);
+  gboolean done = process_table_deploy(service->table, config, &error);
+  reply_done(request, done, error);
 }
 
 static void on_start(PrpcHttpRequest *request, gpointer data) {
   SupervisorService *service = data;
   g_autoptr(GError) error = NULL;
-  reply_done(request, process_table_start(service->table, path_id(request), &error), error);
+  gboolean done = process_table_start(service->table, path_id(request), &error);
+  reply_done(request, done, error);
 }
 
 /* ?signal=TERM&timeout=SECONDS asks before it kills. */
@@ -90,7 +92,8 @@ static void on_stop(PrpcHttpRequest *request, gpointer data) {
 static void on_remove(PrpcHttpRequest *request, gpointer data) {
   SupervisorService *service = data;
   g_autoptr(GError) error = NULL;
-  reply_done(request, process_table_remove(service->table, path_id(request), &error), error);
+  gboolean done = process_table_remove(service->table, path_id(request), &error);
+  reply_done(request, done, error);
 }
 
 static void on_list(PrpcHttpRequest *request, gpointer data) {

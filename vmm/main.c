@@ -80,7 +80,6 @@ static gboolean listen_for_management(Vmm *vmm, PrpcRouter *router, GError **err
   }
   if (!prpc_server_listen(vmm->server, config->address, router, NULL, error))
     return FALSE;
-  log_info("listening on %s", config->address);
   return TRUE;
 }
 
