@@ -94,7 +94,7 @@ static void test_der(void) {
                                     "02020100ff", "02810100",       "02800000", "03010000",
                                     "0203010000", "020500ffffffff", ""};
   for (gsize i = 0; i < G_N_ELEMENTS(bad); i++)
-    g_assert_false(der_uint(bad[i], bad[i][3] == '3' ? 65535 : 255, &value));
+    g_assert_false(der_uint(bad[i], g_str_has_prefix(bad[i], "0203") ? 65535 : 255, &value));
 }
 
 /* The members of a real extension (platform of FMSPC b0c06f000000), each SEQUENCE { OID, value }. */
@@ -107,9 +107,11 @@ static void test_der(void) {
   COMPONENT("03", "02")                                                                                                \
   COMPONENT("04", "02")                                                                                                \
   COMPONENT("05", "04")                                                                                                \
-  COMPONENT("06", "01") COMPONENT("07", "00") COMPONENT("08", "05") COMPONENT("09", "00") COMPONENT("0a", "00")        \
-      COMPONENT("0b", "00") COMPONENT("0c", "00") COMPONENT("0d", "00") COMPONENT("0e", "00") COMPONENT("0f", "00")    \
-          COMPONENT("10", "00") COMPONENT("11", "0b") CPU_SVN_MEMBER
+  COMPONENT("06", "01")                                                                                                \
+  COMPONENT("07", "00")                                                                                                \
+  COMPONENT("08", "05") COMPONENT("09", "00") COMPONENT("0a", "00") COMPONENT("0b", "00") COMPONENT("0c", "00")        \
+      COMPONENT("0d", "00") COMPONENT("0e", "00") COMPONENT("0f", "00") COMPONENT("10", "00") COMPONENT("11", "0b")    \
+          CPU_SVN_MEMBER
 #define CPU_SVN_MEMBER                                                                                                 \
   "301f060b" ARC "02120410"                                                                                            \
   "03030202040100050000000000000000"
