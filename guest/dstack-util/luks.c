@@ -16,6 +16,11 @@
 #define PASSPHRASE_SIZE 64 /* the disk key in hex */
 #define DISK_KEY_SIZE 32
 #define HEADER_BLOCK 4096
+/* Both header copies and the keyslot of a disk of ours end well before; what lies behind is never read, so that a boot does
+ * not wait for 16 MiB. A keyslot further back does not open. */
+#define HEADER_AREA_SIZE (1024 * 1024)
+#define METADATA_SIZE 16384
+#define KEYSLOTS_SIZE 262144 /* one keyslot; libcryptsetup fills the area with random bytes, and the default is 16 MiB */
 #define HEADER_SIZE_OFFSET 8
 /* The key has 256 bits of entropy: stretching it would only cost boot time. This is libcryptsetup's lower bound. */
 #define PBKDF_ITERATIONS 1000
@@ -47,12 +52,12 @@ static LuksHeader *header_new(GError **error) {
   return header;
 }
 
-/* Up to the payload; a shorter device gives less. */
+/* A shorter device gives less. */
 static GBytes *read_area(int fd, const char *name, GError **error) {
-  g_autofree guint8 *area = g_malloc(LUKS_PAYLOAD_OFFSET);
+  g_autofree guint8 *area = g_malloc(HEADER_AREA_SIZE);
   gsize done = 0;
-  while (done < LUKS_PAYLOAD_OFFSET) {
-    ssize_t n = pread(fd, area + done, LUKS_PAYLOAD_OFFSET - done, (off_t)done);
+  while (done < HEADER_AREA_SIZE) {
+    ssize_t n = pread(fd, area + done, HEADER_AREA_SIZE - done, (off_t)done);
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0) {
@@ -91,13 +96,24 @@ static gboolean write_at(int fd, const guint8 *data, gsize len, gsize offset, co
 }
 
 gboolean luks_probe(const char *device, gboolean *present, GError **error) {
-  g_autoptr(GBytes) area = read_device_area(device, error);
-  if (!area)
+  int fd = open(device, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    dstack_set_errno(error, errno, "failed to open %s", device);
     return FALSE;
-  gsize len;
-  const guint8 *data = g_bytes_get_data(area, &len);
-  *present = luks_header_present(data, len);
-  return TRUE;
+  }
+  gsize n;
+  const gsize *offsets = luks_header_offsets(&n);
+  *present = FALSE;
+  gboolean read_all = TRUE;
+  for (gsize i = 0; i < n && read_all; i++) {
+    guint8 magic[LUKS_MAGIC_SIZE] = {0}; /* stays so behind the end of a small device */
+    read_all = pread(fd, magic, sizeof magic, (off_t)offsets[i]) >= 0;
+    *present = *present || luks_magic_at(magic, offsets[i]);
+  }
+  if (!read_all)
+    dstack_set_errno(error, errno, "failed to read %s", device);
+  (void)close(fd); /* opened for reading: nothing to lose */
+  return read_all;
 }
 
 LuksHeader *luks_header_read(const char *device, GError **error) {
@@ -160,6 +176,8 @@ static gboolean format(CryptDevice *crypt, const Secret *passphrase, GError **er
   struct crypt_params_luks2 parameters = {.pbkdf = &pbkdf, .sector_size = LUKS_SECTOR_SIZE};
   crypt_set_rng_type(crypt, CRYPT_RNG_URANDOM);
   int result = crypt_set_data_offset(crypt, LUKS_PAYLOAD_OFFSET / LUKS_SECTOR_SIZE);
+  if (result >= 0)
+    result = crypt_set_metadata_size(crypt, METADATA_SIZE, KEYSLOTS_SIZE);
   if (result >= 0)
     result = crypt_format(crypt, CRYPT_LUKS2, "aes", "xts-plain64", NULL, NULL, LUKS_KEY_SIZE, &parameters);
   if (result >= 0)

@@ -9,7 +9,6 @@
 
 /* The binary header of the LUKS2 on-disk format, section 2.1 */
 #define BINARY_SIZE 4096
-#define MAGIC_SIZE 6
 #define LABEL_SIZE 48
 #define CHECKSUM_ALGORITHM_SIZE 32
 #define SALT_SIZE 64
@@ -19,7 +18,7 @@
 #define VERSION 2
 #define MAX_HEADER_SIZE (LUKS_PAYLOAD_OFFSET / 2)
 
-static const guint8 magics[2][MAGIC_SIZE] = {{'L', 'U', 'K', 'S', 0xba, 0xbe}, {'S', 'K', 'U', 'L', 0xba, 0xbe}};
+static const guint8 magics[2][LUKS_MAGIC_SIZE] = {{'L', 'U', 'K', 'S', 0xba, 0xbe}, {'S', 'K', 'U', 'L', 0xba, 0xbe}};
 
 typedef struct {
   guint64 size, sequence;
@@ -27,13 +26,15 @@ typedef struct {
   gsize json_len;
 } HeaderCopy;
 
-gboolean luks_header_present(const guint8 *area, gsize len) {
-  if (len >= MAGIC_SIZE && memcmp(area, magics[0], MAGIC_SIZE) == 0)
-    return TRUE;
-  for (gsize offset = 0x4000; offset <= 0x400000; offset *= 2)
-    if (offset + MAGIC_SIZE <= len && memcmp(area + offset, magics[1], MAGIC_SIZE) == 0)
-      return TRUE;
-  return FALSE;
+const gsize *luks_header_offsets(gsize *n) {
+  static const gsize offsets[] = {0,       0x4000,  0x8000,   0x10000,  0x20000,
+                                  0x40000, 0x80000, 0x100000, 0x200000, 0x400000};
+  *n = G_N_ELEMENTS(offsets);
+  return offsets;
+}
+
+gboolean luks_magic_at(const guint8 *bytes, gsize offset) {
+  return memcmp(bytes, magics[offset == 0 ? 0 : 1], LUKS_MAGIC_SIZE) == 0;
 }
 
 static gboolean invalid(GError **error, guint index, const char *what) {
@@ -51,8 +52,8 @@ static gboolean take_zeros(Reader *reader, gsize len) {
 
 static gboolean check_fields(Reader *reader, guint index, HeaderCopy *copy, GError **error) {
   static const guint8 sha256_name[CHECKSUM_ALGORITHM_SIZE] = "sha256";
-  const guint8 *magic = reader_take(reader, MAGIC_SIZE);
-  if (!magic || memcmp(magic, magics[index], MAGIC_SIZE) != 0)
+  const guint8 *magic = reader_take(reader, LUKS_MAGIC_SIZE);
+  if (!magic || memcmp(magic, magics[index], LUKS_MAGIC_SIZE) != 0)
     return invalid(error, index, "no magic");
   if (reader_u16be(reader) != VERSION)
     return invalid(error, index, "version is not 2");
