@@ -20,8 +20,8 @@ Secret *app_key_secret(const AppKeys *keys, const char *path);
 typedef struct {
   Secret *key;
   guint8 public_key[APP_KEY_PUBLIC_MAX];
-  gsize public_len;                       /* 33 compressed, or 32 for ed25519 */
-  guint8 signature[K256_SIGNATURE_SIZE];  /* the app key's over purpose and public key */
+  gsize public_len;                      /* 33 compressed, or 32 for ed25519 */
+  guint8 signature[K256_SIGNATURE_SIZE]; /* the app key's over purpose and public key */
 } AppKey;
 /* Error INVALID when the derived scalar is out of range: never reduced, no other key instead. */
 AppKey *app_key_derive(const AppKeys *keys, const char *path, const char *purpose, AppKeyAlgorithm algorithm,

@@ -4,29 +4,28 @@
 
 #define MAX_WORKERS 256
 
-const char agent_config_defaults[] =
-    "[default]\n"
-    "workers = 8\n"
-    "ident = \"dstack guest agent\"\n"
-    "[default.core]\n"
-    "keys_file = \"/dstack/.host-shared/.appkeys.json\"\n"
-    "compose_file = \"/dstack/.host-shared/app-compose.json\"\n"
-    "sys_config_file = \"/dstack/.host-shared/.sys-config.json\"\n"
-    "data_disks = [\"/\"]\n"
-    "[internal-v0]\n"
-    "address = \"unix:/var/run/tappd.sock\"\n"
-    "[internal]\n"
-    "address = \"unix:/var/run/dstack.sock\"\n"
-    "[external]\n"
-    "address = \"0.0.0.0\"\n"
-    "port = 8090\n"
-    "[guest-api]\n"
-    "address = \"vsock:0xffffffff\"\n"
-    "port = 8000\n";
+const char agent_config_defaults[] = "[default]\n"
+                                     "workers = 8\n"
+                                     "ident = \"dstack guest agent\"\n"
+                                     "[default.core]\n"
+                                     "keys_file = \"/dstack/.host-shared/.appkeys.json\"\n"
+                                     "compose_file = \"/dstack/.host-shared/app-compose.json\"\n"
+                                     "sys_config_file = \"/dstack/.host-shared/.sys-config.json\"\n"
+                                     "data_disks = [\"/\"]\n"
+                                     "[internal-v0]\n"
+                                     "address = \"unix:/var/run/tappd.sock\"\n"
+                                     "[internal]\n"
+                                     "address = \"unix:/var/run/dstack.sock\"\n"
+                                     "[external]\n"
+                                     "address = \"0.0.0.0\"\n"
+                                     "port = 8090\n"
+                                     "[guest-api]\n"
+                                     "address = \"vsock:0xffffffff\"\n"
+                                     "port = 8000\n";
 
 /* Keys of the reference that mean nothing here: known, so that a reference configuration gives no warnings. */
 static const char *const accepted[] = {
-    "default.max_blocking", "default.temp_dir",   "default.keep_alive", "default.log_level",
+    "default.max_blocking",  "default.temp_dir",  "default.keep_alive", "default.log_level",
     "default.core.pccs_url", "internal-v0.reuse", "internal.reuse",
 };
 

@@ -1,4 +1,5 @@
-/* The agent's configuration (spec: prpc-and-agent-api 2.2). Tables are profiles: "default" for all, one for each listener. */
+/* The agent's configuration (spec: prpc-and-agent-api 2.2). Tables are profiles: "default" for all, one for each
+ * listener. */
 #pragma once
 
 #include "base/config.h"

@@ -16,8 +16,11 @@ static gboolean parse_container(const json_t *item, GuestApi__Container *out, GE
   struct {
     const char *key;
     char **field;
-  } texts[] = {{"Id", &out->id},         {"Image", &out->image},   {"ImageID", &out->image_id},
-               {"State", &out->state},   {"Status", &out->status}};
+  } texts[] = {{"Id", &out->id},
+               {"Image", &out->image},
+               {"ImageID", &out->image_id},
+               {"State", &out->state},
+               {"Status", &out->status}};
   for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
     const char *text;
     if (!json_get_string_or(item, texts[i].key, "", &text, WHAT, error))
@@ -56,8 +59,8 @@ gboolean containers_parse(const char *json, gsize len, GuestApi__ListContainersR
 gboolean containers_list(GuestApi__ListContainersResponse *out, GError **error) {
   const char *host = g_getenv("DOCKER_HOST");
   /* Docker writes unix:///path, prpc unix:/path. */
-  g_autofree char *url = host && g_str_has_prefix(host, "unix://") ? g_strconcat("unix:", host + 7, NULL)
-                                                                  : g_strdup(DEFAULT_DOCKER);
+  g_autofree char *url =
+      host && g_str_has_prefix(host, "unix://") ? g_strconcat("unix:", host + 7, NULL) : g_strdup(DEFAULT_DOCKER);
   g_autoptr(PrpcClient) client = prpc_client_new(url, error);
   if (!client)
     return FALSE;

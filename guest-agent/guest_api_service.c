@@ -54,8 +54,8 @@ static gboolean network_info(PrpcCall *call, const ProtobufCMessage *request, Pr
   return TRUE;
 }
 
-static gboolean list_containers(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response, gpointer data,
-                                GError **error) {
+static gboolean list_containers(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response,
+                                gpointer data, GError **error) {
   (void)request, (void)data; /* Empty */
   return authorize(call, error) && containers_list((GuestApi__ListContainersResponse *)response, error);
 }

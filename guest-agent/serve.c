@@ -32,7 +32,8 @@ static void make_routers(AgentServer *server, Agent *agent, const char *ident) {
   prpc_router_mount(server->guest_api, "/api", guest_api_service_new(agent));
 }
 
-static guint listen_on(AgentServer *server, const char *address, PrpcRouter *router, mode_t mode, gint fd, GError **error) {
+static guint listen_on(AgentServer *server, const char *address, PrpcRouter *router, mode_t mode, gint fd,
+                       GError **error) {
   PrpcListenOptions options = {.unix_mode = mode, .fd = fd};
   guint listener = prpc_server_listen(server->prpc, address, router, &options, error);
   if (listener == 0)

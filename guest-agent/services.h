@@ -1,5 +1,5 @@
-/* The agent's services, each with a dispatch table of its own, so that no listener reaches another's methods. Handlers are
- * thin: decode, check, call, encode. */
+/* The agent's services, each with a dispatch table of its own, so that no listener reaches another's methods. Handlers
+ * are thin: decode, check, call, encode. */
 #pragma once
 
 #include "guest-agent/agent.h"

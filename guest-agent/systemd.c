@@ -27,7 +27,8 @@ gboolean systemd_notify(const char *state, GError **error) {
     address.sun_path[0] = '\0';
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   socklen_t address_len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
-  gboolean sent = fd >= 0 && sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, address_len) >= 0;
+  gboolean sent =
+      fd >= 0 && sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, address_len) >= 0;
   if (!sent)
     dstack_set_errno(error, errno, "failed to notify systemd");
   if (fd >= 0)

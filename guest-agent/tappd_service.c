@@ -28,8 +28,8 @@ static gboolean derive_key(PrpcCall *call, const ProtobufCMessage *request, Prot
   return tls_key_respond(agent, key, &spec, (DstackGuest__GetTlsKeyResponse *)response, error);
 }
 
-static gboolean derive_k256_key(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response, gpointer data,
-                                GError **error) {
+static gboolean derive_k256_key(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response,
+                                gpointer data, GError **error) {
   (void)call;
   Agent *agent = data;
   const DstackGuest__GetKeyArgs *args = (const DstackGuest__GetKeyArgs *)request;
@@ -69,7 +69,8 @@ static gboolean tdx_quote(PrpcCall *call, const ProtobufCMessage *request, Proto
   (void)call;
   const DstackGuest__TdxQuoteArgs *args = (const DstackGuest__TdxQuoteArgs *)request;
   const char *tag = *args->prefix ? args->prefix : REPORT_DATA_APP_DATA;
-  return quote_for(data, &args->report_data, args->hash_algorithm, tag, (DstackGuest__TdxQuoteResponse *)response, error);
+  return quote_for(data, &args->report_data, args->hash_algorithm, tag, (DstackGuest__TdxQuoteResponse *)response,
+                   error);
 }
 
 static gboolean raw_quote(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response, gpointer data,

@@ -6,8 +6,8 @@
 
 typedef struct Watchdog Watchdog;
 
-/* Call when the listeners are bound: reports READY=1, and with `enabled` and a watchdog of systemd's, starts to report on
- * http://127.0.0.1:<external_port>. */
+/* Call when the listeners are bound: reports READY=1, and with `enabled` and a watchdog of systemd's, starts to report
+ * on http://127.0.0.1:<external_port>. */
 Watchdog *watchdog_start(gboolean enabled, guint16 external_port);
 void watchdog_stop(Watchdog *watchdog);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Watchdog, watchdog_stop)

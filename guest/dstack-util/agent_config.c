@@ -21,8 +21,8 @@ static gboolean make_link(const char *work_dir, const char *name, const char *ta
 }
 
 gboolean agent_config_write(const char *work_dir, const char *mount_point, const char *pccs_url, GError **error) {
-  g_autoptr(json_t) root = json_pack("{s:{s:{s:s?,s:[s,s]}}}", "default", "core", "pccs_url", pccs_url, "data_disks", "/",
-                                     mount_point);
+  g_autoptr(json_t) root =
+      json_pack("{s:{s:{s:s?,s:[s,s]}}}", "default", "core", "pccs_url", pccs_url, "data_disks", "/", mount_point);
   char *text = json_dumps(root, JSON_INDENT(2));
   g_autofree char *copy = g_strdup(text);
   free(text);

@@ -7,7 +7,8 @@ gboolean command_extend(int argc, char **argv, GError **error) {
   GOptionEntry entries[] = {{"event", 'e', 0, G_OPTION_ARG_STRING, &event, "event name", "NAME"},
                             {"payload", 'p', 0, G_OPTION_ARG_STRING, &payload_hex, "payload in hex", "HEX"},
                             G_OPTION_ENTRY_NULL};
-  if (!command_parse(&argc, &argv, entries, NULL, "Extends RTMR3 by an event and records it in the runtime log.", error) ||
+  if (!command_parse(&argc, &argv, entries, NULL, "Extends RTMR3 by an event and records it in the runtime log.",
+                     error) ||
       !command_require(event, "event", error) || !command_require(payload_hex, "payload", error))
     return FALSE;
   g_autoptr(GBytes) payload = hex_decode_prefixed(payload_hex, error);

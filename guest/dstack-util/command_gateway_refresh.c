@@ -19,9 +19,9 @@ gboolean command_gateway_refresh(int argc, char **argv, GError **error) {
   g_autofree char *work_dir = NULL;
   GOptionEntry entries[] = {{"work-dir", 0, 0, G_OPTION_ARG_FILENAME, &work_dir, "setup's work directory", "DIR"},
                             G_OPTION_ENTRY_NULL};
-  if (!command_parse(&argc, &argv, entries, NULL,
-                     "Registers again with the gateway, with a new WireGuard key; does nothing without gateway_enabled.",
-                     error) ||
+  if (!command_parse(
+          &argc, &argv, entries, NULL,
+          "Registers again with the gateway, with a new WireGuard key; does nothing without gateway_enabled.", error) ||
       !command_require(work_dir, "work-dir", error))
     return FALSE;
   g_autofree char *shared_dir = g_build_filename(work_dir, ".host-shared", NULL);

@@ -8,7 +8,8 @@
 #define MAX_SIZE (64 * 1024 * 1024)
 
 gboolean command_hex(int argc, char **argv, GError **error) {
-  if (!command_parse(&argc, &argv, NULL, "[FILE]", "Prints a file, or standard input, as hex without a newline.", error))
+  if (!command_parse(&argc, &argv, NULL, "[FILE]", "Prints a file, or standard input, as hex without a newline.",
+                     error))
     return FALSE;
   if (argc > 2) {
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "expected one file at most");

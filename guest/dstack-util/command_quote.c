@@ -4,7 +4,8 @@
 
 gboolean command_quote(int argc, char **argv, GError **error) {
   if (!command_parse(&argc, &argv, NULL, NULL,
-                     "Reads exactly 64 bytes of report data from standard input and prints a raw quote over them.", error))
+                     "Reads exactly 64 bytes of report data from standard input and prints a raw quote over them.",
+                     error))
     return FALSE;
   g_autoptr(GBytes) report_data = command_read_input(TDX_REPORT_DATA_SIZE, error);
   if (!report_data)

@@ -28,8 +28,9 @@ static gboolean remove_orphans(const Options *options, GError **error) {
     return FALSE;
   g_autofree char *project = compose->project ? g_strdup(compose->project) : default_project(options->compose_path);
   OrphanRule rule = {project, compose->services, options->dry_run};
-  return options->no_dockerd ? orphans_remove_offline(&rule, options->docker_root ? options->docker_root : DEFAULT_DOCKER_ROOT, error)
-                             : orphans_remove(&rule, DOCKER_URL, error);
+  return options->no_dockerd
+             ? orphans_remove_offline(&rule, options->docker_root ? options->docker_root : DEFAULT_DOCKER_ROOT, error)
+             : orphans_remove(&rule, DOCKER_URL, error);
 }
 
 gboolean command_remove_orphans(int argc, char **argv, GError **error) {
@@ -37,8 +38,10 @@ gboolean command_remove_orphans(int argc, char **argv, GError **error) {
   GOptionEntry entries[] = {
       {"compose", 'f', 0, G_OPTION_ARG_FILENAME, &options.compose_path, "docker compose file", "FILE"},
       {"dry-run", 'n', 0, G_OPTION_ARG_NONE, &options.dry_run, "only say what would be removed", NULL},
-      {"no-dockerd", 0, 0, G_OPTION_ARG_NONE, &options.no_dockerd, "work on docker's files, while it does not run", NULL},
-      {"docker-root", 'd', 0, G_OPTION_ARG_FILENAME, &options.docker_root, "docker's data (default /var/lib/docker)", "DIR"},
+      {"no-dockerd", 0, 0, G_OPTION_ARG_NONE, &options.no_dockerd, "work on docker's files, while it does not run",
+       NULL},
+      {"docker-root", 'd', 0, G_OPTION_ARG_FILENAME, &options.docker_root, "docker's data (default /var/lib/docker)",
+       "DIR"},
       G_OPTION_ENTRY_NULL};
   gboolean ok = command_parse(&argc, &argv, entries, NULL,
                               "Removes containers of services that are no longer in the compose file.", error) &&

@@ -9,7 +9,8 @@ gboolean command_setup(int argc, char **argv, GError **error) {
       {"mount-point", 0, 0, G_OPTION_ARG_FILENAME, &mount_point, "where the data disk is mounted", "DIR"},
       G_OPTION_ENTRY_NULL};
   if (!command_parse(&argc, &argv, entries, NULL,
-                     "Prepares the CVM: measures the app, gets its keys, opens the data disk, joins the gateway.", error) ||
+                     "Prepares the CVM: measures the app, gets its keys, opens the data disk, joins the gateway.",
+                     error) ||
       !command_require(work_dir, "work-dir", error) || !command_require(device, "device", error) ||
       !command_require(mount_point, "mount-point", error))
     return FALSE;

@@ -36,7 +36,8 @@ static json_t *describe(const AppInfo *info) {
 }
 
 gboolean command_show(int argc, char **argv, GError **error) {
-  if (!command_parse(&argc, &argv, NULL, NULL, "Prints who this CVM is, decoded from its own quote and event log.", error))
+  if (!command_parse(&argc, &argv, NULL, NULL, "Prints who this CVM is, decoded from its own quote and event log.",
+                     error))
     return FALSE;
   const guint8 nothing[TDX_REPORT_DATA_SIZE] = {0};
   g_autoptr(TdxPlatform) platform = tdx_platform_linux(error);

@@ -54,7 +54,8 @@ GBytes *command_read_input(gsize max, GError **error) {
     if (n == 0)
       return g_byte_array_free_to_bytes(g_steal_pointer(&content));
     if ((gsize)n > max - content->len) {
-      g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_TOO_LARGE, "standard input is longer than %" G_GSIZE_FORMAT " bytes", max);
+      g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_TOO_LARGE,
+                  "standard input is longer than %" G_GSIZE_FORMAT " bytes", max);
       return NULL;
     }
     g_byte_array_append(content, chunk, (guint)n);

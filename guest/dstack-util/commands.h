@@ -15,8 +15,8 @@ gboolean command_hex(int argc, char **argv, GError **error);
 gboolean command_remove_orphans(int argc, char **argv, GError **error);
 gboolean command_gateway_refresh(int argc, char **argv, GError **error);
 
-/* Parses a command's options; `arguments` names the positional ones in the help, NULL for none. Errors: unknown options,
- * and positional arguments where there are none. */
+/* Parses a command's options; `arguments` names the positional ones in the help, NULL for none. Errors: unknown
+ * options, and positional arguments where there are none. */
 gboolean command_parse(int *argc, char ***argv, const GOptionEntry *entries, const char *arguments, const char *summary,
                        GError **error);
 /* Error INVALID "missing option --<name>" for a NULL value. */

@@ -6,7 +6,7 @@
 #define COMPOSE_YAML_MAX_SIZE (1024 * 1024)
 
 typedef struct {
-  char *project;   /* the file's `name`, or NULL */
+  char *project; /* the file's `name`, or NULL */
   char **services;
 } ComposeServices;
 

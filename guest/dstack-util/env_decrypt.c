@@ -42,8 +42,9 @@ static gboolean name_ok(const char *name) {
 
 static const char *get_text(const json_t *item, const char *key) {
   const json_t *value = json_object_get(item, key);
-  return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value) ? json_string_value(value)
-                                                                                               : NULL;
+  return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value)
+             ? json_string_value(value)
+             : NULL;
 }
 
 typedef struct {

@@ -3,7 +3,8 @@
 
 #include "env_decrypt.h"
 
-/* `NAME=value` lines for systemd's EnvironmentFile and docker compose: quoted with `"` when needed; inside quotes newline,
+/* `NAME=value` lines for systemd's EnvironmentFile and docker compose: quoted with `"` when needed; inside quotes
+ * newline,
  * `"`, `$`, backquote and backslash are escaped. */
 Secret *env_file_lines(EnvMap *map);
 /* Compact JSON object of the same. */

@@ -54,7 +54,8 @@ static AppKeys *from_any_kms(TdxPlatform *platform, const SysConfig *config, GEr
   return NULL;
 }
 
-static AppKeys *from_provider(TdxPlatform *platform, const AppCompose *compose, const SysConfig *config, GError **error) {
+static AppKeys *from_provider(TdxPlatform *platform, const AppCompose *compose, const SysConfig *config,
+                              GError **error) {
   switch (compose->key_provider) {
   case KEY_PROVIDER_KMS:
     return from_any_kms(platform, config, error);
@@ -68,8 +69,8 @@ static AppKeys *from_provider(TdxPlatform *platform, const AppCompose *compose, 
   }
 }
 
-AppKeys *key_provision(TdxPlatform *platform, const AppCompose *compose, const InstanceInfo *info, const SysConfig *config,
-                       GError **error) {
+AppKeys *key_provision(TdxPlatform *platform, const AppCompose *compose, const InstanceInfo *info,
+                       const SysConfig *config, GError **error) {
   g_autoptr(AppKeys) keys = from_provider(platform, compose, config, error);
   if (!keys || !boot_keys_check(platform, compose, info, keys, error) || !boot_events_keys(platform, keys, error))
     return NULL;

@@ -16,11 +16,12 @@
 #define PASSPHRASE_SIZE 64 /* the disk key in hex */
 #define DISK_KEY_SIZE 32
 #define HEADER_BLOCK 4096
-/* Both header copies and the keyslot of a disk of ours end well before; what lies behind is never read, so that a boot does
- * not wait for 16 MiB. A keyslot further back does not open. */
+/* Both header copies and the keyslot of a disk of ours end well before; what lies behind is never read, so that a boot
+ * does not wait for 16 MiB. A keyslot further back does not open. */
 #define HEADER_AREA_SIZE (1024 * 1024)
 #define METADATA_SIZE 16384
-#define KEYSLOTS_SIZE 262144 /* one keyslot; libcryptsetup fills the area with random bytes, and the default is 16 MiB */
+#define KEYSLOTS_SIZE                                                                                                  \
+  262144 /* one keyslot; libcryptsetup fills the area with random bytes, and the default is 16 MiB */
 #define HEADER_SIZE_OFFSET 8
 /* The key has 256 bits of entropy: stretching it would only cost boot time. This is libcryptsetup's lower bound. */
 #define PBKDF_ITERATIONS 1000
@@ -169,10 +170,8 @@ static Secret *passphrase_of(const Secret *disk_key, GError **error) {
 }
 
 static gboolean format(CryptDevice *crypt, const Secret *passphrase, GError **error) {
-  const struct crypt_pbkdf_type pbkdf = {.type = CRYPT_KDF_PBKDF2,
-                                         .hash = "sha256",
-                                         .iterations = PBKDF_ITERATIONS,
-                                         .flags = CRYPT_PBKDF_NO_BENCHMARK};
+  const struct crypt_pbkdf_type pbkdf = {
+      .type = CRYPT_KDF_PBKDF2, .hash = "sha256", .iterations = PBKDF_ITERATIONS, .flags = CRYPT_PBKDF_NO_BENCHMARK};
   struct crypt_params_luks2 parameters = {.pbkdf = &pbkdf, .sector_size = LUKS_SECTOR_SIZE};
   crypt_set_rng_type(crypt, CRYPT_RNG_URANDOM);
   int result = crypt_set_data_offset(crypt, LUKS_PAYLOAD_OFFSET / LUKS_SECTOR_SIZE);
@@ -228,7 +227,8 @@ static gboolean sync_device(int fd, const char *device, GError **error) {
   return FALSE;
 }
 
-/* Everything but the two blocks with the magics first: until those are there, a boot takes the disk for an empty one. */
+/* Everything but the two blocks with the magics first: until those are there, a boot takes the disk for an empty one.
+ */
 static gboolean write_in_order(int fd, const guint8 *area, gsize len, const char *device, GError **error) {
   Reader reader = reader_init(area, len);
   (void)reader_skip(&reader, HEADER_SIZE_OFFSET); /* checked when the header was made */

@@ -1,7 +1,8 @@
-/* The encrypted data disk: LUKS2 through libcryptsetup, always by a header in memory that was checked (spec: guest-os 9).
+/* The encrypted data disk: LUKS2 through libcryptsetup, always by a header in memory that was checked (spec: guest-os
+ * 9).
  *
- * A new disk gets its header last, magic at the very end, after everything else is on it: killed at any instant before, it
- * is an empty disk and formatted again at the next boot. */
+ * A new disk gets its header last, magic at the very end, after everything else is on it: killed at any instant before,
+ * it is an empty disk and formatted again at the next boot. */
 #pragma once
 
 #include "base/secret.h"

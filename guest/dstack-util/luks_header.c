@@ -27,8 +27,7 @@ typedef struct {
 } HeaderCopy;
 
 const gsize *luks_header_offsets(gsize *n) {
-  static const gsize offsets[] = {0,       0x4000,  0x8000,   0x10000,  0x20000,
-                                  0x40000, 0x80000, 0x100000, 0x200000, 0x400000};
+  static const gsize offsets[] = {0, 0x4000, 0x8000, 0x10000, 0x20000, 0x40000, 0x80000, 0x100000, 0x200000, 0x400000};
   *n = G_N_ELEMENTS(offsets);
   return offsets;
 }

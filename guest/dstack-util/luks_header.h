@@ -10,6 +10,6 @@ const gsize *luks_header_offsets(gsize *n);
 /* Whether these LUKS_MAGIC_SIZE bytes, read at that offset, are the magic of a header: "this disk may hold data". */
 gboolean luks_magic_at(const guint8 *bytes, gsize offset);
 
-/* Checks both copies: every field, the checksum, the metadata, and that they say the same. Error UNVERIFIED. `area` begins
- * at the start of the device. */
+/* Checks both copies: every field, the checksum, the metadata, and that they say the same. Error UNVERIFIED. `area`
+ * begins at the start of the device. */
 gboolean luks_header_check(const guint8 *area, gsize len, GError **error);

@@ -88,8 +88,9 @@ static gboolean check_segment(const json_t *segment, GError **error) {
     return invalid(error, "segment");
   if (!is_text(segment, "encryption", LUKS_CIPHER))
     return invalid(error, "segment encryption");
-  if (!get_decimal(segment, "offset", &offset) || offset != LUKS_PAYLOAD_OFFSET || !is_text(segment, "size", "dynamic") ||
-      !is_text(segment, "iv_tweak", "0") || !is_number(segment, "sector_size", LUKS_SECTOR_SIZE))
+  if (!get_decimal(segment, "offset", &offset) || offset != LUKS_PAYLOAD_OFFSET ||
+      !is_text(segment, "size", "dynamic") || !is_text(segment, "iv_tweak", "0") ||
+      !is_number(segment, "sector_size", LUKS_SECTOR_SIZE))
     return invalid(error, "segment geometry");
   return TRUE;
 }

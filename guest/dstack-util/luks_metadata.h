@@ -1,7 +1,7 @@
 /* The JSON area of a LUKS2 header: exactly the shape we write ourselves, nothing else (spec: guest-os 9.3).
  *
- * The disk belongs to the host. A header that named the null cipher, another keyslot or a token would open just as well and
- * leave the data readable, so every member is compared, and unknown members and duplicates are refused. */
+ * The disk belongs to the host. A header that named the null cipher, another keyslot or a token would open just as well
+ * and leave the data readable, so every member is compared, and unknown members and duplicates are refused. */
 #pragma once
 
 #include <glib.h>

@@ -33,13 +33,13 @@ static gboolean id_ok(const char *id) {
 static gboolean delete_container(PrpcClient *client, const char *id, GError **error) {
   g_autofree char *path = g_strdup_printf("/containers/%s?force=true&v=true", id);
   int status = 0;
-  g_autoptr(GBytes) answer =
-      prpc_client_http(client, "DELETE", path, NULL, NULL, 0, ANSWER_MAX_SIZE, &status, error);
+  g_autoptr(GBytes) answer = prpc_client_http(client, "DELETE", path, NULL, NULL, 0, ANSWER_MAX_SIZE, &status, error);
   if (!answer)
     return FALSE;
   if (status / 100 == 2 || status == 404)
     return TRUE;
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNAVAILABLE, "docker refused to remove container %s: status %d", id, status);
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNAVAILABLE, "docker refused to remove container %s: status %d", id,
+              status);
   return FALSE;
 }
 

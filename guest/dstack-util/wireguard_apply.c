@@ -35,8 +35,8 @@ static gboolean set_firewall(const WireguardConfig *config, gboolean ipv6, GErro
   const char *tool = ipv6 ? "ip6tables" : "iptables";
   const char *restore = ipv6 ? "ip6tables-restore" : "iptables-restore";
   /* The jump of an earlier run, if any, is in the way of the new one. */
-  (void)process_check((const char *const[]){tool, "-w", "-D", "INPUT", "-p", "udp", "--dport", G_STRINGIFY(WIREGUARD_PORT),
-                                            "-j", "DSTACK_WG", NULL},
+  (void)process_check((const char *const[]){tool, "-w", "-D", "INPUT", "-p", "udp", "--dport",
+                                            G_STRINGIFY(WIREGUARD_PORT), "-j", "DSTACK_WG", NULL},
                       NULL, NULL);
   g_autofree char *rules = wireguard_firewall_rules(config, ipv6);
   return run_with_input((const char *const[]){restore, "-w", "--noflush", NULL}, rules, strlen(rules), error);

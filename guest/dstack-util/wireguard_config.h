@@ -1,7 +1,7 @@
 /* The WireGuard configuration a gateway gave: strict checks, then text (spec: guest-os 11.2).
  *
- * Every value comes from the network and ends up in files that tools running as root read, so each is parsed to its exact
- * form before any use. */
+ * Every value comes from the network and ends up in files that tools running as root read, so each is parsed to its
+ * exact form before any use. */
 #pragma once
 
 #include "base/secret.h"

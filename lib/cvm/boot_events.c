@@ -14,7 +14,8 @@ static gboolean emit_bytes(TdxPlatform *platform, const char *name, GBytes *payl
   return tdx_emit_event(platform, name, data, len, error);
 }
 
-gboolean boot_events_identity(TdxPlatform *platform, const AppCompose *compose, const InstanceInfo *info, GError **error) {
+gboolean boot_events_identity(TdxPlatform *platform, const AppCompose *compose, const InstanceInfo *info,
+                              GError **error) {
   return tdx_emit_event(platform, "system-preparing", NULL, 0, error) &&
          emit_bytes(platform, "app-id", info->app_id, error) &&
          tdx_emit_event(platform, "compose-hash", compose->hash, sizeof compose->hash, error) &&
@@ -69,8 +70,8 @@ static gboolean check_mr_config_id(TdxPlatform *platform, const AppCompose *comp
                             id_len, error);
 }
 
-gboolean boot_keys_check(TdxPlatform *platform, const AppCompose *compose, const InstanceInfo *info, const AppKeys *keys,
-                         GError **error) {
+gboolean boot_keys_check(TdxPlatform *platform, const AppCompose *compose, const InstanceInfo *info,
+                         const AppKeys *keys, GError **error) {
   if (!keys->disk_crypt_key || secret_len(keys->disk_crypt_key) != DISK_KEY_SIZE) {
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "the key provider gave no disk key of 32 bytes");
     return FALSE;

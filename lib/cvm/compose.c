@@ -131,8 +131,8 @@ static gboolean parse_key_provider(const json_t *root, AppCompose *compose, GErr
   else
     return invalid(error, "key_provider is none of none, kms, local, tpm");
   const json_t *pin = json_object_get(root, "key_provider_id");
-  compose->key_provider_id = pin && !json_is_null(pin) ? json_get_hex(root, "key_provider_id", WHAT, error)
-                                                       : g_bytes_new(NULL, 0);
+  compose->key_provider_id =
+      pin && !json_is_null(pin) ? json_get_hex(root, "key_provider_id", WHAT, error) : g_bytes_new(NULL, 0);
   return compose->key_provider_id != NULL;
 }
 
@@ -160,9 +160,10 @@ AppCompose *app_compose_parse(const char *text, gsize len, GError **error) {
   g_autoptr(AppCompose) compose = g_new0(AppCompose, 1);
   compose->text = g_strndup(text, len);
   digest_sha256(text, len, compose->hash);
-  if (!check_manifest_version(root, error) || !refuse_newer_members(root, error) || !parse_texts(root, compose, error) ||
-      !parse_flags(root, compose, error) || !parse_key_provider(root, compose, error) ||
-      !parse_swap(root, compose, error) || !parse_envs(root, compose, error))
+  if (!check_manifest_version(root, error) || !refuse_newer_members(root, error) ||
+      !parse_texts(root, compose, error) || !parse_flags(root, compose, error) ||
+      !parse_key_provider(root, compose, error) || !parse_swap(root, compose, error) ||
+      !parse_envs(root, compose, error))
     return NULL;
   return g_steal_pointer(&compose);
 }

@@ -1,7 +1,8 @@
 /* app-compose.json: what the app's owner measured (spec: guest-os 5).
  *
- * The bytes are hashed exactly as given and parsed from the same copy. Unknown members are ignored, a known member of the
- * wrong type is an error, and members of newer versions that would change what is enforced are refused rather than ignored. */
+ * The bytes are hashed exactly as given and parsed from the same copy. Unknown members are ignored, a known member of
+ * the wrong type is an error, and members of newer versions that would change what is enforced are refused rather than
+ * ignored. */
 #pragma once
 
 #include "crypto/digest.h"

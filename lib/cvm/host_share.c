@@ -27,10 +27,8 @@ typedef struct {
 } SharedFile;
 
 static const SharedFile shared_files[] = {
-    {"app-compose.json", COMPOSE_MAX_SIZE, TRUE},
-    {".sys-config.json", SYS_CONFIG_MAX_SIZE, TRUE},
-    {".instance_info", INSTANCE_INFO_MAX_SIZE, FALSE},
-    {".encrypted-env", ENCRYPTED_ENV_MAX_SIZE, FALSE},
+    {"app-compose.json", COMPOSE_MAX_SIZE, TRUE},      {".sys-config.json", SYS_CONFIG_MAX_SIZE, TRUE},
+    {".instance_info", INSTANCE_INFO_MAX_SIZE, FALSE}, {".encrypted-env", ENCRYPTED_ENV_MAX_SIZE, FALSE},
     {".user-config", USER_CONFIG_MAX_SIZE, FALSE},
 };
 

@@ -40,7 +40,8 @@ InstanceInfo *identity_resolve(const AppCompose *compose, const InstanceInfo *st
     return NULL;
   info->instance_id_seed = resolve_seed(compose, stored);
   guint8 instance_id[INSTANCE_ID_SIZE];
-  identity_instance_id(g_bytes_get_data(info->instance_id_seed, NULL), g_bytes_get_data(info->app_id, NULL), instance_id);
+  identity_instance_id(g_bytes_get_data(info->instance_id_seed, NULL), g_bytes_get_data(info->app_id, NULL),
+                       instance_id);
   info->instance_id = g_bytes_new(instance_id, compose->no_instance_id ? 0 : sizeof instance_id);
   return g_steal_pointer(&info);
 }

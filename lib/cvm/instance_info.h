@@ -1,5 +1,5 @@
-/* .instance_info: the app id the deployer chose and the seed of an earlier boot (spec: guest-os 4.2). Kept by the host, so
- * only its shape is checked here; the values are measured or bound to keys later. */
+/* .instance_info: the app id the deployer chose and the seed of an earlier boot (spec: guest-os 4.2). Kept by the host,
+ * so only its shape is checked here; the values are measured or bound to keys later. */
 #pragma once
 
 #include <glib.h>

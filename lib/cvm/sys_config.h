@@ -9,12 +9,12 @@
 #define SYS_CONFIG_PATH HOST_SHARED_DIR "/.sys-config.json"
 
 typedef struct {
-  char **kms_urls;     /* may be empty, as gateway_urls */
+  char **kms_urls; /* may be empty, as gateway_urls */
   char **gateway_urls;
-  char *pccs_url;        /* NULL: none, as the next two */
+  char *pccs_url; /* NULL: none, as the next two */
   char *docker_registry;
-  char *host_api_url;    /* NULL: no host to talk to */
-  char *vm_config;       /* JSON text, passed on as it is */
+  char *host_api_url; /* NULL: no host to talk to */
+  char *vm_config;    /* JSON text, passed on as it is */
 } SysConfig;
 
 SysConfig *sys_config_parse(const char *text, gsize len, GError **error);

@@ -45,7 +45,8 @@ static AppKeys *keys_from_kms(const SimulatorConfig *config, TdxPlatform *platfo
   return verifier ? app_keys_from_kms(config->kms_url, platform, sys_config->vm_config, verifier, error) : NULL;
 }
 
-static AppKeys *get_keys(const AgentConfig *agent, const SimulatorConfig *config, TdxPlatform *platform, GError **error) {
+static AppKeys *get_keys(const AgentConfig *agent, const SimulatorConfig *config, TdxPlatform *platform,
+                         GError **error) {
   if (exists(agent->keys_file))
     return app_keys_load(agent->keys_file, error);
   if (!config->kms_url) {
@@ -56,8 +57,8 @@ static AppKeys *get_keys(const AgentConfig *agent, const SimulatorConfig *config
   return sys_config ? keys_from_kms(config, platform, sys_config, error) : NULL;
 }
 
-static gboolean save(const AgentConfig *agent, const SimulatorConfig *config, const InstanceInfo *info, const AppKeys *keys,
-                     GError **error) {
+static gboolean save(const AgentConfig *agent, const SimulatorConfig *config, const InstanceInfo *info,
+                     const AppKeys *keys, GError **error) {
   g_autofree char *path = info_path(config);
   g_autofree char *booted = g_build_filename(config->state_dir, BOOTED_NAME, NULL);
   g_autofree char *text = instance_info_print(info);

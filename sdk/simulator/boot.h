@@ -9,6 +9,6 @@
 gboolean boot_needed(const AgentConfig *agent, const SimulatorConfig *config);
 /* Powers the machine on: registers and log start empty. Call before the platform is made. */
 gboolean boot_reset(const SimulatorConfig *config, GError **error);
-/* Emits the events of a boot in their order. With kms_url and without keys_file, gets the keys from that KMS in between, as a
- * CVM does, and saves them (mode 0600). */
+/* Emits the events of a boot in their order. With kms_url and without keys_file, gets the keys from that KMS in
+ * between, as a CVM does, and saves them (mode 0600). */
 gboolean boot_run(const AgentConfig *agent, const SimulatorConfig *config, TdxPlatform *platform, GError **error);

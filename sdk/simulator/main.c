@@ -25,9 +25,10 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
       G_OPTION_ENTRY_NULL};
   g_autoptr(GOptionContext) context = g_option_context_new("- a dstack guest agent for development, without a TEE");
   g_option_context_set_description(
-      context, "Run it in a directory with dstack.toml, appkeys.json, app-compose.json and sys-config.json.\n"
-               "Apps find it by DSTACK_SIMULATOR_ENDPOINT=$PWD/dstack.sock. Its quotes have the real format and verify\n"
-               "under the root in anchors/root.pem, which proves nothing about any hardware.\n");
+      context,
+      "Run it in a directory with dstack.toml, appkeys.json, app-compose.json and sys-config.json.\n"
+      "Apps find it by DSTACK_SIMULATOR_ENDPOINT=$PWD/dstack.sock. Its quotes have the real format and verify\n"
+      "under the root in anchors/root.pem, which proves nothing about any hardware.\n");
   g_option_context_add_main_entries(context, entries, NULL);
   return g_option_context_parse(context, argc, argv, error);
 }

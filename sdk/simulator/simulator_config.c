@@ -2,34 +2,32 @@
 
 #define TABLE "default.core.simulator."
 
-const char simulator_config_defaults[] =
-    "[default]\n"
-    "workers = 8\n"
-    "ident = \"dstack Simulator\"\n"
-    "[default.core]\n"
-    "keys_file = \"appkeys.json\"\n"
-    "compose_file = \"app-compose.json\"\n"
-    "sys_config_file = \"sys-config.json\"\n"
-    "data_disks = [\"/\"]\n"
-    "[default.core.simulator]\n"
-    "seed_file = \"seed.hex\"\n"
-    "state_dir = \"state\"\n"
-    "anchors_dir = \"anchors\"\n"
-    "[internal-v0]\n"
-    "address = \"unix:./tappd.sock\"\n"
-    "[internal]\n"
-    "address = \"unix:./dstack.sock\"\n"
-    "[external]\n"
-    "address = \"unix:./external.sock\"\n"
-    "port = 8090\n"
-    "[guest-api]\n"
-    "address = \"unix:./guest.sock\"\n"
-    "port = 8000\n";
+const char simulator_config_defaults[] = "[default]\n"
+                                         "workers = 8\n"
+                                         "ident = \"dstack Simulator\"\n"
+                                         "[default.core]\n"
+                                         "keys_file = \"appkeys.json\"\n"
+                                         "compose_file = \"app-compose.json\"\n"
+                                         "sys_config_file = \"sys-config.json\"\n"
+                                         "data_disks = [\"/\"]\n"
+                                         "[default.core.simulator]\n"
+                                         "seed_file = \"seed.hex\"\n"
+                                         "state_dir = \"state\"\n"
+                                         "anchors_dir = \"anchors\"\n"
+                                         "[internal-v0]\n"
+                                         "address = \"unix:./tappd.sock\"\n"
+                                         "[internal]\n"
+                                         "address = \"unix:./dstack.sock\"\n"
+                                         "[external]\n"
+                                         "address = \"unix:./external.sock\"\n"
+                                         "port = 8090\n"
+                                         "[guest-api]\n"
+                                         "address = \"unix:./guest.sock\"\n"
+                                         "port = 8000\n";
 
 /* Keys of the reference's simulator, whose fixtures ours does not need. */
 static const char *const accepted[] = {
-    TABLE "enabled",         TABLE "quote_file",        TABLE "event_log_file",
-    TABLE "attestation_file", TABLE "patch_report_data",
+    TABLE "enabled", TABLE "quote_file", TABLE "event_log_file", TABLE "attestation_file", TABLE "patch_report_data",
 };
 
 void simulator_config_free(SimulatorConfig *config) {

@@ -55,7 +55,9 @@ typedef struct {
   TdxEventLog *boot_log;
 } Measurements;
 
-static void measurements_clear(Measurements *measurements) { g_clear_pointer(&measurements->boot_log, g_ptr_array_unref); }
+static void measurements_clear(Measurements *measurements) {
+  g_clear_pointer(&measurements->boot_log, g_ptr_array_unref);
+}
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Measurements, measurements_clear)
 
 static void make_up_measurements(Measurements *out) {

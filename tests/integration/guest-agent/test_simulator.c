@@ -105,9 +105,10 @@ static void test_get_key(void) {
   assert_binary(&answer->key, "082d197907da848f8095f86c3a723bf75a082e97723e000fe3dffbf08b958ea8");
   g_assert_cmpuint(answer->n_signature_chain, ==, 2);
   g_assert_cmpuint(answer->signature_chain[0].len, ==, 65);
-  assert_binary(&answer->signature_chain[1],
-                "2f431c7956869a4fe3e028c5f9518a935e2d01e81a3628f8b1d178fc2fac7b6d2405ace433624e5568e23c4ed291dbaf60dac79b756837c"
-                "0fe745154ebfdc0a601");
+  assert_binary(
+      &answer->signature_chain[1],
+      "2f431c7956869a4fe3e028c5f9518a935e2d01e81a3628f8b1d178fc2fac7b6d2405ace433624e5568e23c4ed291dbaf60dac79b756837c"
+      "0fe745154ebfdc0a601");
   args.algorithm = (char *)"rsa";
   g_assert_null(call("dstack.sock", "", "GetKey", &args.base, &dstack_guest__get_key_response__descriptor, &error));
   g_assert_nonnull(strstr(error->message, "unsupported algorithm"));
@@ -135,8 +136,8 @@ static VerifiedEvidence *quote_and_verify(const void *report_data, gsize len) {
   g_assert_true(g_str_has_prefix(answer->vm_config, "{\"os_image_hash\""));
   g_autoptr(RatlsVerifier) judge = verifier();
   g_autoptr(GBytes) quote = g_bytes_new(answer->quote.data, answer->quote.len);
-  VerifiedEvidence *evidence =
-      ratls_verify_evidence(judge, quote, answer->event_log, strlen(answer->event_log), answer->report_data.data, &error);
+  VerifiedEvidence *evidence = ratls_verify_evidence(judge, quote, answer->event_log, strlen(answer->event_log),
+                                                     answer->report_data.data, &error);
   g_assert_no_error(error);
   g_assert_cmpmem(evidence->quote->td.report_data, len, report_data, len);
   return evidence;
@@ -172,7 +173,8 @@ static void test_emit_event(void) {
   const TdxEvent *last = evidence->log->pdata[evidence->log->len - 1];
   g_assert_cmpstr(last->name, ==, "test-event");
   g_autofree char *digest = hex_encode(last->digest, sizeof last->digest);
-  g_assert_cmpstr(digest, ==, "abe9f116c7758a01f0436a6ae38edf31cd59e6681ab97fbc8be4d34945c723f4ccbfa112e4ca41bb7feafe124c86adc0");
+  g_assert_cmpstr(digest, ==,
+                  "abe9f116c7758a01f0436a6ae38edf31cd59e6681ab97fbc8be4d34945c723f4ccbfa112e4ca41bb7feafe124c86adc0");
   emit("", "x", FALSE);
   emit("with space", "x", FALSE);
   emit("a:b", "x", FALSE);
@@ -231,7 +233,8 @@ static void test_tls_key(void) {
   g_assert_true(ratls_verify_certificate(judge, leaf, &evidence, &error));
   g_assert_nonnull(evidence);
   args.with_app_info = TRUE;
-  g_assert_null(call("dstack.sock", "", "GetTlsKey", &args.base, &dstack_guest__get_tls_key_response__descriptor, &error));
+  g_assert_null(
+      call("dstack.sock", "", "GetTlsKey", &args.base, &dstack_guest__get_tls_key_response__descriptor, &error));
   g_assert_nonnull(strstr(error->message, "not implemented yet"));
 }
 
@@ -251,8 +254,9 @@ static void test_info(void) {
   g_assert_cmpuint(info->mr_aggregated.len, ==, 32);
   g_assert_cmpstr(info->key_provider_info, ==, "{\"name\":\"none\",\"id\":\"\"}");
   g_autoptr(json_t) tcb = json_parse(info->tcb_info, strlen(info->tcb_info), "tcb_info", NULL);
-  static const char *const members[] = {"mrtd",          "rtmr0",        "rtmr1",     "rtmr2",     "rtmr3",      "mr_aggregated",
-                                        "os_image_hash", "compose_hash", "device_id", "event_log", "app_compose"};
+  static const char *const members[] = {"mrtd",      "rtmr0",         "rtmr1",         "rtmr2",
+                                        "rtmr3",     "mr_aggregated", "os_image_hash", "compose_hash",
+                                        "device_id", "event_log",     "app_compose"};
   g_assert_cmpuint(json_object_size(tcb), ==, G_N_ELEMENTS(members));
   for (guint i = 0; i < G_N_ELEMENTS(members); i++)
     g_assert_nonnull(json_object_get(tcb, members[i]));
@@ -301,13 +305,16 @@ static void test_demo_certificate(void) {
 static void test_tdx_quote(void) {
   static const struct {
     const char *algorithm, *prefix, *expected;
-  } rows[] = {{"sha256", "", "a5d2ef1e94583bef4a02b29278af41b662d239beb36937a993108841b6b3c1fc"},
-              {"", "", "1864e059be7e1ec12d9fe9da903d3711e0d72edab19f044cc9d6ac90c32b996b545a9979309bd19c36b803941e8e3485115e9b794001"
-                       "f2b9f367f6e03c52e532"},
-              {"keccak256", "", "b877945563d5025eec520b6bb150efcf4c368c491ff1947529be3125d4e5ecb6"},
-              {"sha512", "custom-domain",
-               "ad4a4f0b37dc25e329d9692422b0d798eba8a4cf5e08a553b9c4ac3c40b249903f93e2dda86cd2bea4dc533ac8a689135feeba17a40ad66a1cc4"
-               "011f1464785f"}};
+  } rows[] = {
+      {"sha256", "", "a5d2ef1e94583bef4a02b29278af41b662d239beb36937a993108841b6b3c1fc"},
+      {"", "",
+       "1864e059be7e1ec12d9fe9da903d3711e0d72edab19f044cc9d6ac90c32b996b545a9979309bd19c36b803941e8e3485115e9b794001"
+       "f2b9f367f6e03c52e532"},
+      {"keccak256", "", "b877945563d5025eec520b6bb150efcf4c368c491ff1947529be3125d4e5ecb6"},
+      {"sha512", "custom-domain",
+       "ad4a4f0b37dc25e329d9692422b0d798eba8a4cf5e08a553b9c4ac3c40b249903f93e2dda86cd2bea4dc533ac8a689135feeba17a40ad66"
+       "a1cc4"
+       "011f1464785f"}};
   for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
     DstackGuest__TdxQuoteArgs args = DSTACK_GUEST__TDX_QUOTE_ARGS__INIT;
     args.report_data = (ProtobufCBinaryData){.len = 4, .data = (guint8 *)"test"};
@@ -334,7 +341,8 @@ static void test_raw_quote(void) {
       call("tappd.sock", "/prpc", "RawQuote", &args.base, &dstack_guest__tdx_quote_response__descriptor, NULL);
   g_assert_cmpstr(((const DstackGuest__TdxQuoteResponse *)message)->prefix, ==, "");
   args.report_data.len = 63;
-  g_assert_null(call("tappd.sock", "/prpc", "RawQuote", &args.base, &dstack_guest__tdx_quote_response__descriptor, NULL));
+  g_assert_null(
+      call("tappd.sock", "/prpc", "RawQuote", &args.base, &dstack_guest__tdx_quote_response__descriptor, NULL));
 }
 
 /* ---- GuestApi ---- */
@@ -345,7 +353,8 @@ static void test_guest_api(void) {
   g_assert_no_error(error);
   g_assert_cmpstr(((const GuestApi__GuestInfo *)message)->version, ==, DSTACK_VERSION);
   g_assert_cmpstr(((const GuestApi__GuestInfo *)message)->tcb_info, ==, "");
-  g_autoptr(PrpcMessage) system = call("guest.sock", "/api", "SysInfo", NULL, &guest_api__system_info__descriptor, &error);
+  g_autoptr(PrpcMessage) system =
+      call("guest.sock", "/api", "SysInfo", NULL, &guest_api__system_info__descriptor, &error);
   g_assert_no_error(error);
   g_assert_cmpuint(((const GuestApi__SystemInfo *)system)->total_memory, >, 0);
   g_autoptr(PrpcMessage) network =
@@ -362,7 +371,8 @@ static void assert_http(const char *socket_name, const char *verb, const char *p
   g_autoptr(PrpcClient) client = client_of(socket_name, "");
   g_autoptr(GError) error = NULL;
   int status = 0;
-  g_autoptr(GBytes) answer = prpc_client_http(client, verb, path, type, body, body ? strlen(body) : 0, MAX_ANSWER, &status, &error);
+  g_autoptr(GBytes) answer =
+      prpc_client_http(client, verb, path, type, body, body ? strlen(body) : 0, MAX_ANSWER, &status, &error);
   g_assert_no_error(error);
   g_autofree char *text = g_strndup(g_bytes_get_data(answer, NULL), g_bytes_get_size(answer));
   if (status != expected_status || !g_str_has_prefix(text, expected_start))

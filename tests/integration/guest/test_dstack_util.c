@@ -142,14 +142,16 @@ static void docker(PrpcHttpRequest *request, gpointer data) {
     prpc_http_reply(request, 204, "application/json", "", 0, NULL);
     return;
   }
-  const char *list = "[{\"Id\":\"" ID("aa") "\",\"Labels\":{\"com.docker.compose.project\":\"demo\","
-                     "\"com.docker.compose.service\":\"gone\"}},"
-                     "{\"Id\":\"" ID("bb") "\",\"Labels\":{\"com.docker.compose.project\":\"demo\","
-                     "\"com.docker.compose.service\":\"web\"}},"
-                     "{\"Id\":\"" ID("cc") "\",\"Labels\":{\"com.docker.compose.project\":\"other\","
-                     "\"com.docker.compose.service\":\"gone\"}},"
-                     "{\"Id\":\"../../x\",\"Labels\":{\"com.docker.compose.project\":\"demo\","
-                     "\"com.docker.compose.service\":\"gone\"}}]";
+  const char *list = "[{\"Id\":\"" ID(
+      "aa") "\",\"Labels\":{\"com.docker.compose.project\":\"demo\","
+            "\"com.docker.compose.service\":\"gone\"}},"
+            "{\"Id\":\"" ID("bb") "\",\"Labels\":{\"com.docker.compose.project\":\"demo\","
+                                  "\"com.docker.compose.service\":\"web\"}},"
+                                  "{\"Id\":\"" ID(
+                                      "cc") "\",\"Labels\":{\"com.docker.compose.project\":\"other\","
+                                            "\"com.docker.compose.service\":\"gone\"}},"
+                                            "{\"Id\":\"../../x\",\"Labels\":{\"com.docker.compose.project\":\"demo\","
+                                            "\"com.docker.compose.service\":\"gone\"}}]";
   prpc_http_reply(request, 200, "application/json", list, strlen(list), NULL);
 }
 
@@ -175,7 +177,8 @@ static char *make_container(const char *root, const char *id, const char *servic
   char *container = g_build_filename(root, "containers", id, NULL);
   g_autofree char *config = g_build_filename(container, "config.v2.json", NULL);
   g_autofree char *text = g_strdup_printf("{\"Config\":{\"Labels\":{\"com.docker.compose.project\":\"demo\","
-                                          "\"com.docker.compose.service\":\"%s\"}}}", service);
+                                          "\"com.docker.compose.service\":\"%s\"}}}",
+                                          service);
   g_assert_true(file_make_dirs(container, 0700, NULL));
   g_assert_true(file_write_atomic(config, text, strlen(text), 0600, NULL));
   return container;
@@ -188,7 +191,8 @@ static void test_orphans_offline(void) {
   g_autofree char *gone = make_container(root, ID("aa"), "gone");
   g_autofree char *kept = make_container(root, ID("bb"), "web");
   g_assert_true(file_make_dirs(project_dir, 0700, NULL));
-  g_assert_true(file_write_atomic(compose, "services:\n  web: {image: a}\n", strlen("services:\n  web: {image: a}\n"), 0600, NULL));
+  g_assert_true(file_write_atomic(compose, "services:\n  web: {image: a}\n", strlen("services:\n  web: {image: a}\n"),
+                                  0600, NULL));
   assert_output(ARGS("remove-orphans", "--no-dockerd", "-d", root, "-f", compose), NULL, 0, "");
   g_assert_false(g_file_test(gone, G_FILE_TEST_EXISTS));
   g_assert_true(g_file_test(kept, G_FILE_TEST_EXISTS));

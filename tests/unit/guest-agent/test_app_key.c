@@ -27,23 +27,28 @@ static void test_k256(void) {
   } rows[] = {
       {"", "", "38309afef2058aef6aee6ef7baca26942986ee387836a0dbdb5791f4f5a8142c",
        "03a907a097e19f27b9c320acfa90e744c24c6c0fd73c07faf28d70ec633a985ac7",
-       "9f3f2ca85e1ac9ef4acb716658a66d8b0b0926f8445121638356596b865b40af5db2b2fa02f143f6a0f0e31c799ea5ed93bcb284572b18c8"
+       "9f3f2ca85e1ac9ef4acb716658a66d8b0b0926f8445121638356596b865b40af5db2b2fa02f143f6a0f0e31c799ea5ed93bcb284572b18c"
+       "8"
        "16ff4a1f4ecb744b00"},
       {"/", "test", "082d197907da848f8095f86c3a723bf75a082e97723e000fe3dffbf08b958ea8",
        "0338e9e0eb1807def0d9b494bbf4b6e863ac8bb632e5dae1774056841e55e8e22a",
-       "f9c2004974b741bd7b7c926ea6a8e071bf06ecf921c5bd55826f35874cf2fea602c11b5eba8128293f4aa0911bd817bda3428c67929dc761"
+       "f9c2004974b741bd7b7c926ea6a8e071bf06ecf921c5bd55826f35874cf2fea602c11b5eba8128293f4aa0911bd817bda3428c67929dc76"
+       "1"
        "f4f2068809ada46901"},
       {"test/wallet", "ethereum", "6244639c307e3d12a313dc49dbe310d4e0b833b15c346749ea96a4b9226e33b9",
        "037b77d4930cb105b07af2fd9605313c2eea5e2f8f2d47502f6f4a53501490f1cd",
-       "aff4341afe0547ef79f6d44ccb4a45e1cb2b4c872043e30230ba6c94eb96e29f0f41c40636d95e959a3ec0e301731be38c9de416aa55a03e"
+       "aff4341afe0547ef79f6d44ccb4a45e1cb2b4c872043e30230ba6c94eb96e29f0f41c40636d95e959a3ec0e301731be38c9de416aa55a03"
+       "e"
        "7f03d440dcfa236501"},
       {"test/signing", "solana", "6f01d732740cf8cad20aaa706904913c6d973cf4914e8f758ecd4ef46106ec4f",
        "036a5296857b163a9b7ad9de95cbcb854898cb37e2969320c259a9edda598e412c",
-       "d428fc0829f9f1dbac550a58064adf4c65eeecae778fe1240fae366ae77a4268467f9f405ea1e1103991b463fd99e0fa5dd7f256254268e0"
+       "d428fc0829f9f1dbac550a58064adf4c65eeecae778fe1240fae366ae77a4268467f9f405ea1e1103991b463fd99e0fa5dd7f256254268e"
+       "0"
        "55995f9043f7e8b701"},
       {"/test/path", "test-purpose", "50e62363110ce0c1ec0546671fd06c6b8a2c71a2af6467d34ac56d57170c9581",
        "039aa5e9849930bb46f72bc6a06bf569546cf116795da0a679b98ff54627285fac",
-       "5ddfe43b56ff5dcaf4ce97ac1cf1f0cf38dc13d1f973fc0d3920068fde42c499320deba46037279c390444de88609ace95e931898a454801"
+       "5ddfe43b56ff5dcaf4ce97ac1cf1f0cf38dc13d1f973fc0d3920068fde42c499320deba46037279c390444de88609ace95e931898a45480"
+       "1"
        "84dbd2f9a9fde8b101"},
   };
   g_autoptr(AppKeys) keys = keys_of(FIXTURE_KEY);
@@ -60,16 +65,18 @@ static void test_ed25519(void) {
   g_autoptr(AppKey) key = app_key_derive(keys, "/", "test", APP_KEY_ED25519, NULL);
   assert_hex(secret_peek(key->key), 32, "082d197907da848f8095f86c3a723bf75a082e97723e000fe3dffbf08b958ea8");
   assert_hex(key->public_key, key->public_len, "80a95a07d5d895a79ed1a73c93af7ba635083ea5e2378b0ffa956e9147f923f8");
-  assert_hex(key->signature, sizeof key->signature,
-             "e21e071be10136235a25cbca3ecae3ae27fc4dd6136a30640cdd6b04b008d506071443b5be6e39c73927661780dc693d305cb5cefce625db"
-             "0a73ab275f42e05e01");
+  assert_hex(
+      key->signature, sizeof key->signature,
+      "e21e071be10136235a25cbca3ecae3ae27fc4dd6136a30640cdd6b04b008d506071443b5be6e39c73927661780dc693d305cb5cefce625db"
+      "0a73ab275f42e05e01");
   g_autoptr(AppKeys) others = keys_of("1a2b3c4d5e6f7a8b9c0d1e2f3a4b5c6d7e8f9a0b1c2d3e4f5a6b7c8d9e0f1a2b");
   g_autoptr(AppKey) vms = app_key_derive(others, "vms", "signing", APP_KEY_ED25519, NULL);
   assert_hex(secret_peek(vms->key), 32, "9db79b3fefe69f2a7b7efbc908c854bf845a629023361f2c9cb3db09fb99010f");
   assert_hex(vms->public_key, 32, "e4f6eb7b50267f586ba765766db7ca9487f1a506f6a49026ae09a1c605681bdb");
-  assert_hex(vms->signature, sizeof vms->signature,
-             "48fb33c6219be3732b90a69241f45e875d481a98e2d68353807a197c35f56ed07ef4629cc730667fa9b4eaad9091c4690ce390d8afd0f9e5"
-             "c3ecc1ac206cda1100");
+  assert_hex(
+      vms->signature, sizeof vms->signature,
+      "48fb33c6219be3732b90a69241f45e875d481a98e2d68353807a197c35f56ed07ef4629cc730667fa9b4eaad9091c4690ce390d8afd0f9e5"
+      "c3ecc1ac206cda1100");
 }
 
 static void test_app_public_key(void) {
@@ -110,7 +117,8 @@ static void test_tls_key_of_path(void) {
   g_autoptr(GBytes) spki = p256_spki(key);
   report_data_ratls(spki, report_data);
   assert_hex(report_data, sizeof report_data,
-             "e4412d461185a344bba8407c2bcff500b63728b7ca2c8e09c9415ffd0b66b8cc6eb06c86b6c2669f9ea5ec76ffbf82c704564a66816fd0458"
+             "e4412d461185a344bba8407c2bcff500b63728b7ca2c8e09c9415ffd0b66b8cc6eb06c86b6c2669f9ea5ec76ffbf82c704564a668"
+             "16fd0458"
              "cd9a67ff65fc7da");
 }
 

@@ -11,8 +11,8 @@
 
 static void test_os_release(void) {
   const char *text = "# comment\nPRETTY_NAME=\"D\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=13\nEMPTY=\nBAD=\"open\n";
-  static const char *const rows[][2] = {{"NAME", "Debian GNU/Linux"}, {"VERSION_ID", "13"}, {"EMPTY", ""}, {"BAD", ""},
-                                        {"ID", ""}};
+  static const char *const rows[][2] = {
+      {"NAME", "Debian GNU/Linux"}, {"VERSION_ID", "13"}, {"EMPTY", ""}, {"BAD", ""}, {"ID", ""}};
   for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
     g_autofree char *value = os_release_value(text, rows[i][0]);
     g_assert_cmpstr(value, ==, rows[i][1]);
@@ -40,15 +40,18 @@ static void test_system_info(void) {
 }
 
 static void test_network(void) {
-  g_auto(GStrv) servers = resolv_conf_servers("# x\nnameserver 1.1.1.1\nnameserver\t9.9.9.9 x\noptions y\nnameserver\n");
+  g_auto(GStrv) servers =
+      resolv_conf_servers("# x\nnameserver 1.1.1.1\nnameserver\t9.9.9.9 x\noptions y\nnameserver\n");
   g_assert_cmpuint(g_strv_length(servers), ==, 2);
   g_assert_cmpstr(servers[1], ==, "9.9.9.9");
   g_auto(GStrv) gateways = route_gateways("Iface\tDestination\tGateway\tFlags\neth0\t00000000\t0202000A\t0003\n"
                                           "eth0\t0002000A\t00000000\t0001\nwg\t00000000\t00000000\t1\n");
   g_assert_cmpuint(g_strv_length(gateways), ==, 1);
   g_assert_cmpstr(gateways[0], ==, "10.0.2.2");
-  g_assert_true(network_interface_shown("dstack-wg0") && network_interface_shown("enp0s1") && network_interface_shown("eth0"));
-  g_assert_false(network_interface_shown("docker0") || network_interface_shown("lo") || network_interface_shown("br-1"));
+  g_assert_true(network_interface_shown("dstack-wg0") && network_interface_shown("enp0s1") &&
+                network_interface_shown("eth0"));
+  g_assert_false(network_interface_shown("docker0") || network_interface_shown("lo") ||
+                 network_interface_shown("br-1"));
 }
 
 static gboolean parse_containers(const char *json, GuestApi__ListContainersResponse **out) {
@@ -58,9 +61,10 @@ static gboolean parse_containers(const char *json, GuestApi__ListContainersRespo
 
 static void test_containers(void) {
   GuestApi__ListContainersResponse *list;
-  g_assert_true(parse_containers("[{\"Id\":\"ab\",\"Names\":[\"/web\"],\"Image\":\"nginx\",\"ImageID\":\"sha256:1\",\"Created\":7,"
-                                 "\"State\":\"running\",\"Status\":\"Up\",\"Ports\":[]},{}]",
-                                 &list));
+  g_assert_true(parse_containers(
+      "[{\"Id\":\"ab\",\"Names\":[\"/web\"],\"Image\":\"nginx\",\"ImageID\":\"sha256:1\",\"Created\":7,"
+      "\"State\":\"running\",\"Status\":\"Up\",\"Ports\":[]},{}]",
+      &list));
   g_assert_cmpuint(list->n_containers, ==, 2);
   g_assert_cmpstr(list->containers[0]->names[0], ==, "/web");
   g_assert_cmpint(list->containers[0]->created, ==, 7);

@@ -22,7 +22,8 @@ static void test_defaults(void) {
   g_assert_no_error(error);
   g_assert_cmpstr(compose->name, ==, "a");
   g_assert_true(compose->public_tcbinfo && compose->secure_time);
-  g_assert_false(compose->public_logs || compose->public_sysinfo || compose->gateway_enabled || compose->no_instance_id);
+  g_assert_false(compose->public_logs || compose->public_sysinfo || compose->gateway_enabled ||
+                 compose->no_instance_id);
   g_assert_cmpint(compose->key_provider, ==, KEY_PROVIDER_NONE);
   g_assert_cmpuint(g_bytes_get_size(compose->key_provider_id), ==, 0);
   g_assert_null(compose->storage_fs);
@@ -62,19 +63,24 @@ static void test_members(void) {
 
 static void test_refused(void) {
   static const char *const members[] = {
-      ",\"public_logs\":\"yes\"",   ",\"swap_size\":\"1.5G\"",        ",\"swap_size\":-1",      ",\"key_provider\":\"x\"",
-      ",\"key_provider_id\":\"abc\"", ",\"allowed_envs\":\"A\"",        ",\"allowed_envs\":[1]",  ",\"name\":\"again\"",
-      ",\"docker_compose_file\":7", ",\"pre_launch_script\":[\"a\"]", ",\"secure_time\":1",     ",\"features\":{}"};
+      ",\"public_logs\":\"yes\"",       ",\"swap_size\":\"1.5G\"",      ",\"swap_size\":-1",
+      ",\"key_provider\":\"x\"",        ",\"key_provider_id\":\"abc\"", ",\"allowed_envs\":\"A\"",
+      ",\"allowed_envs\":[1]",          ",\"name\":\"again\"",          ",\"docker_compose_file\":7",
+      ",\"pre_launch_script\":[\"a\"]", ",\"secure_time\":1",           ",\"features\":{}"};
   for (guint i = 0; i < G_N_ELEMENTS(members); i++) {
     g_autoptr(GError) error = NULL;
     g_assert_null(parse_with(members[i], &error));
     g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID);
     g_assert_false(g_ascii_isupper(error->message[0]));
   }
-  static const char *const texts[] = {"", "[]", "{}", "{\"manifest_version\":2,\"name\":\"a\"}",
+  static const char *const texts[] = {"",
+                                      "[]",
+                                      "{}",
+                                      "{\"manifest_version\":2,\"name\":\"a\"}",
                                       "{\"manifest_version\":\"02\",\"name\":\"a\",\"runner\":\"bash\"}",
                                       "{\"manifest_version\":0,\"name\":\"a\",\"runner\":\"bash\"}",
-                                      "{\"manifest_version\":1.0,\"name\":\"a\",\"runner\":\"bash\"}", "services:\n  a: {}\n"};
+                                      "{\"manifest_version\":1.0,\"name\":\"a\",\"runner\":\"bash\"}",
+                                      "services:\n  a: {}\n"};
   for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
     g_assert_null(parse(texts[i], NULL));
 }
@@ -96,8 +102,9 @@ static void test_newer(void) {
 }
 
 static void test_sys_config(void) {
-  const char *text = "{\"kms_urls\":[\"https://k\"],\"tproxy_urls\":[\"https://g\"],\"host_api_url\":\"vsock://2:10000/api\","
-                     "\"vm_config\":\"{}\",\"docker_registry\":null,\"pccs_url\":\"\"}";
+  const char *text =
+      "{\"kms_urls\":[\"https://k\"],\"tproxy_urls\":[\"https://g\"],\"host_api_url\":\"vsock://2:10000/api\","
+      "\"vm_config\":\"{}\",\"docker_registry\":null,\"pccs_url\":\"\"}";
   g_autoptr(SysConfig) config = sys_config_parse(text, strlen(text), NULL);
   g_assert_cmpstr(config->kms_urls[0], ==, "https://k");
   g_assert_cmpstr(config->gateway_urls[0], ==, "https://g");

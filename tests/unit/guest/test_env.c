@@ -18,11 +18,11 @@ static Secret *key_of(const char *hex) {
 /* The spec's vector decrypts to an array, which is transport only: the envelope opens, the rules refuse it. */
 static void test_vector(void) {
   g_autoptr(Secret) key = key_of("7c282bf94b35dc47801dc953bfa0896fc2bd313381d3e8eca4e42f6536d2a96f");
-  const char *hex = "0bd18749612f4c8b9dd583c7d6a646b90abd34e3c731a7708d0caf9039095641e1f0948e775f0b7351788db7f246d518069546"
-                    "26dcccb6a60d64665ca3715c6bef75616cab476d27bba04080361200d6a58cec";
+  const char *hex =
+      "0bd18749612f4c8b9dd583c7d6a646b90abd34e3c731a7708d0caf9039095641e1f0948e775f0b7351788db7f246d518069546"
+      "26dcccb6a60d64665ca3715c6bef75616cab476d27bba04080361200d6a58cec";
   g_autoptr(GBytes) envelope = hex_decode(hex, strlen(hex), NULL);
-  g_autoptr(Secret) plain =
-      envelope_open(key, g_bytes_get_data(envelope, NULL), g_bytes_get_size(envelope), NULL);
+  g_autoptr(Secret) plain = envelope_open(key, g_bytes_get_data(envelope, NULL), g_bytes_get_size(envelope), NULL);
   g_assert_cmpmem(secret_peek(plain), secret_len(plain), "[{\"key\":\"\",\"value\":\"\"}]", 23);
   g_autoptr(GError) error = NULL;
   g_assert_null(env_decrypt(key, envelope, allowed_names, &error));
@@ -33,7 +33,8 @@ static void test_sealed(void) {
   g_autoptr(Secret) key = secret_new_random(X25519_SIZE);
   guint8 public_key[X25519_SIZE];
   x25519_public(secret_peek(key), public_key);
-  const char *json = "{\"env\":[{\"key\":\"TOKEN\",\"value\":\"s3cret\"},{\"key\":\"PATH\",\"value\":\"/evil\"}],\"more\":1}";
+  const char *json =
+      "{\"env\":[{\"key\":\"TOKEN\",\"value\":\"s3cret\"},{\"key\":\"PATH\",\"value\":\"/evil\"}],\"more\":1}";
   g_autoptr(GBytes) envelope = envelope_seal(public_key, json, strlen(json), NULL);
   g_autoptr(GTree) map = env_decrypt(key, envelope, allowed_names, NULL);
   g_assert_cmpint(g_tree_nnodes(map), ==, 1);
@@ -60,10 +61,17 @@ static void test_nothing(void) {
 }
 
 static void test_rules(void) {
-  g_autoptr(GTree) later_wins = parse("{\"env\":[{\"key\":\"A\",\"value\":\"1\"},{\"key\":\"A\",\"value\":\"2\"}]}", NULL);
+  g_autoptr(GTree) later_wins =
+      parse("{\"env\":[{\"key\":\"A\",\"value\":\"1\"},{\"key\":\"A\",\"value\":\"2\"}]}", NULL);
   g_assert_cmpstr(g_tree_lookup(later_wins, "A"), ==, "2");
-  static const char *const bad[] = {"", "{}", "[]", "{\"env\":{}}", "{\"env\":[1]}", "{\"env\":[{\"key\":\"A\"}]}",
-                                    "{\"env\":[{\"key\":\"A\",\"value\":1}]}", "{\"env\":[{\"key\":\"A\",\"value\":\"a\\u0000b\"}]}"};
+  static const char *const bad[] = {"",
+                                    "{}",
+                                    "[]",
+                                    "{\"env\":{}}",
+                                    "{\"env\":[1]}",
+                                    "{\"env\":[{\"key\":\"A\"}]}",
+                                    "{\"env\":[{\"key\":\"A\",\"value\":1}]}",
+                                    "{\"env\":[{\"key\":\"A\",\"value\":\"a\\u0000b\"}]}"};
   for (guint i = 0; i < G_N_ELEMENTS(bad); i++)
     g_assert_null(parse(bad[i], NULL));
 }
@@ -121,7 +129,8 @@ static void test_quoting(void) {
 
 static void test_files_sorted(void) {
   g_autoptr(GTree) map = parse("{\"env\":[{\"key\":\"_x1\",\"value\":\"3\"},{\"key\":\"B\",\"value\":\"2\"},"
-                               "{\"key\":\"A\",\"value\":\"\xc3\xa4\"}]}", NULL);
+                               "{\"key\":\"A\",\"value\":\"\xc3\xa4\"}]}",
+                               NULL);
   g_autoptr(Secret) lines = env_file_lines(map);
   g_autoptr(Secret) json = env_file_json(map);
   g_assert_cmpmem(secret_peek(lines), secret_len(lines), "A=\xc3\xa4\nB=2\n_x1=3\n", 15);

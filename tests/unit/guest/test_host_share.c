@@ -134,8 +134,11 @@ static void test_copy_limits(void) {
   static const struct {
     const char *name;
     gsize max;
-  } rows[] = {{"app-compose.json", 256 * 1024}, {".sys-config.json", 32 * 1024}, {".instance_info", 10 * 1024},
-              {".encrypted-env", 256 * 1024},   {".user-config", 1024 * 1024}};
+  } rows[] = {{"app-compose.json", 256 * 1024},
+              {".sys-config.json", 32 * 1024},
+              {".instance_info", 10 * 1024},
+              {".encrypted-env", 256 * 1024},
+              {".user-config", 1024 * 1024}};
   for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
     Share share;
     share_make(&share);

@@ -137,15 +137,17 @@ static void test_binary_tampered(void) {
   static const struct {
     gsize offset;
     const char *reason;
-  } rows[] = {{0, "no magic"}, {7, "version"},   {8, "size out of bounds"}, {24, "label"}, {72, "checksum algorithm"},
-              {208, "subsystem"}, {263, "wrong offset"}};
+  } rows[] = {
+      {0, "no magic"},    {7, "version"},       {8, "size out of bounds"}, {24, "label"}, {72, "checksum algorithm"},
+      {208, "subsystem"}, {263, "wrong offset"}};
   for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
     g_autofree guint8 *area = g_memdup2(good, LUKS_PAYLOAD_OFFSET);
     area[rows[i].offset] ^= 0x40;
     fix_checksum(area);
     assert_refused(area, rows[i].reason);
   }
-  for (guint copy = 0; copy < 2; copy++) { /* a flipped byte anywhere in the checked area, without care for the checksum */
+  for (guint copy = 0; copy < 2;
+       copy++) { /* a flipped byte anywhere in the checked area, without care for the checksum */
     g_autofree guint8 *area = g_memdup2(good, LUKS_PAYLOAD_OFFSET);
     area[copy * HDR_SIZE + JSON_OFFSET + 9000] ^= 1;
     assert_refused(area, "wrong checksum");

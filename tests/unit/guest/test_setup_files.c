@@ -65,9 +65,10 @@ static void test_agent_config(void) {
   g_autofree char *directory = g_dir_make_tmp("dstack-work-XXXXXX", NULL);
   g_assert_true(agent_config_write(directory, "/mnt/data", NULL, NULL));
   g_assert_true(agent_config_write(directory, "/mnt/data", NULL, NULL)); /* again, over the links */
-  assert_content(directory, "agent.json",
-                 "{\n  \"default\": {\n    \"core\": {\n      \"pccs_url\": null,\n      \"data_disks\": [\n        \"/\",\n"
-                 "        \"/mnt/data\"\n      ]\n    }\n  }\n}");
+  assert_content(
+      directory, "agent.json",
+      "{\n  \"default\": {\n    \"core\": {\n      \"pccs_url\": null,\n      \"data_disks\": [\n        \"/\",\n"
+      "        \"/mnt/data\"\n      ]\n    }\n  }\n}");
   g_autofree char *link = g_build_filename(directory, "user_config", NULL);
   char target[64] = {0};
   g_assert_cmpint(readlink(link, target, sizeof target - 1), >, 0);

@@ -24,12 +24,14 @@ static void test_text(void) {
   g_autoptr(Secret) bare = wireguard_config_text(config, key, FALSE);
   g_assert_null(g_strstr_len((const char *)secret_peek(bare), (gssize)secret_len(bare), "Address"));
   g_autofree char *rules = wireguard_firewall_rules(config, FALSE);
-  g_assert_cmpstr(rules, ==, "*filter\n:DSTACK_WG - [0:0]\n-A DSTACK_WG -s 10.0.2.2 -j ACCEPT\n-A DSTACK_WG -j DROP\n"
-                             "-I INPUT 1 -p udp --dport 9182 -j DSTACK_WG\nCOMMIT\n");
+  g_assert_cmpstr(rules, ==,
+                  "*filter\n:DSTACK_WG - [0:0]\n-A DSTACK_WG -s 10.0.2.2 -j ACCEPT\n-A DSTACK_WG -j DROP\n"
+                  "-I INPUT 1 -p udp --dport 9182 -j DSTACK_WG\nCOMMIT\n");
   g_autofree char *commands = wireguard_ip_commands(config, TRUE);
-  g_assert_cmpstr(commands, ==, "link add dstack-wg0 type wireguard\naddress add 10.4.0.32/32 dev dstack-wg0\n"
-                                "link set dstack-wg0 up\nroute replace 10.4.0.2/32 dev dstack-wg0\n"
-                                "route replace 10.4.0.1/32 dev dstack-wg0\n");
+  g_assert_cmpstr(commands, ==,
+                  "link add dstack-wg0 type wireguard\naddress add 10.4.0.32/32 dev dstack-wg0\n"
+                  "link set dstack-wg0 up\nroute replace 10.4.0.2/32 dev dstack-wg0\n"
+                  "route replace 10.4.0.1/32 dev dstack-wg0\n");
 }
 
 static void test_key(void) {
@@ -41,7 +43,8 @@ static void test_key(void) {
 }
 
 static void test_bad_values(void) {
-  static const char *const client_ips[] = {"", "10.4.0.1/16", "10.4.0.1\n", "0.0.0.0", "::1", "10.4.0", "010.4.0.1", "x"};
+  static const char *const client_ips[] = {"",    "10.4.0.1/16", "10.4.0.1\n", "0.0.0.0",
+                                           "::1", "10.4.0",      "010.4.0.1",  "x"};
   for (guint i = 0; i < G_N_ELEMENTS(client_ips); i++) {
     g_autoptr(GError) error = NULL;
     g_assert_null(wireguard_config_new(client_ips[i], &error));
@@ -85,7 +88,8 @@ static void test_duplicates(void) {
   g_autoptr(WireguardConfig) config = wireguard_config_new("10.4.0.32", NULL);
   g_assert_true(wireguard_config_add(config, KEY_A, "10.4.0.1", "h:1", NULL));
   g_assert_false(wireguard_config_add(config, KEY_A, "10.4.0.2", "h:1", NULL));
-  g_assert_false(wireguard_config_add(config, KEY_B, "10.4.0.1/16", "h:1", NULL)); /* two peers would share its traffic */
+  g_assert_false(
+      wireguard_config_add(config, KEY_B, "10.4.0.1/16", "h:1", NULL)); /* two peers would share its traffic */
 }
 
 int main(int argc, char **argv) {
