@@ -17,8 +17,7 @@
 typedef struct {
   const AppKeys *keys;
   SSL_CTX *tls;
-  Secret *wireguard_key;
-  char *public_key;
+  const char *public_key; /* WireGuard's */
 } Registration;
 
 gboolean gateway_app_id_check(const char *allowed, GError **error) {
@@ -122,15 +121,20 @@ static WireguardConfig *ask_any_gateway(const Registration *registration, char *
   return NULL;
 }
 
-gboolean gateway_register(const AppKeys *keys, const SysConfig *config, TdxPlatform *platform, GError **error) {
+WireguardConfig *gateway_request(const AppKeys *keys, const SysConfig *config, TdxPlatform *platform,
+                                 const char *public_key, GError **error) {
   if (!gateway_app_id_check(keys->gateway_app_id, error))
-    return FALSE;
+    return NULL;
   g_autoptr(SSL_CTX) tls = client_tls(keys, config, platform, error);
   if (!tls)
-    return FALSE;
-  g_autoptr(Secret) wireguard_key = wireguard_key_new();
-  g_autofree char *public_key = wireguard_public_key(wireguard_key);
-  Registration registration = {keys, tls, wireguard_key, public_key};
-  g_autoptr(WireguardConfig) network = ask_any_gateway(&registration, config->gateway_urls, error);
-  return network && wireguard_apply(network, wireguard_key, error);
+    return NULL;
+  Registration registration = {keys, tls, public_key};
+  return ask_any_gateway(&registration, config->gateway_urls, error);
+}
+
+gboolean gateway_register(const AppKeys *keys, const SysConfig *config, TdxPlatform *platform, GError **error) {
+  g_autoptr(Secret) key = wireguard_key_new();
+  g_autofree char *public_key = wireguard_public_key(key);
+  g_autoptr(WireguardConfig) network = gateway_request(keys, config, platform, public_key, error);
+  return network && wireguard_apply(network, key, error);
 }
