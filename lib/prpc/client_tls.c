@@ -15,6 +15,7 @@ static gboolean copy_identity(SSL_CTX *to, SSL_CTX *from) {
 static gboolean copy_settings(SSL_CTX *to, SSL_CTX *from) {
   SSL_CTX_set1_cert_store(to, SSL_CTX_get_cert_store(from));
   SSL_CTX_set_verify(to, SSL_CTX_get_verify_mode(from), SSL_CTX_get_verify_callback(from));
+  SSL_CTX_set_max_cert_list(to, SSL_CTX_get_max_cert_list(from)); /* an event log may be inside */
   long minimum = SSL_CTX_get_min_proto_version(from);
   return SSL_CTX_set_min_proto_version(to, MAX((int)minimum, TLS1_2_VERSION)) == 1 && copy_identity(to, from);
 }

@@ -192,7 +192,8 @@ static void assert_server_refused(const char *cert_pem, const Secret *key, const
 static void test_bad_material(Parties *parties, gconstpointer unused) {
   (void)unused;
   g_autoptr(Secret) junk = secret_new("junk", 4);
-  g_autoptr(Secret) encrypted = secret_new("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", 82);
+  const char *pem = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+  g_autoptr(Secret) encrypted = secret_new(pem, strlen(pem));
   assert_server_refused("", parties->server_key_pem, NULL, FALSE);
   assert_server_refused(parties->server_pem, junk, NULL, FALSE);
   assert_server_refused(parties->server_pem, encrypted, NULL, FALSE);
