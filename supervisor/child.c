@@ -99,13 +99,13 @@ G_NORETURN static void run_child(const Launch *launch) {
     (void)signal(signal_number, SIG_DFL); /* a few can not be set: they have their default already */
   (void)sigprocmask(SIG_SETMASK, &none, NULL);
   (void)setsid(); /* a fresh child leads no group: can not fail */
+  char go;
+  if (read(launch->gate, &go, 1) != 1) /* nothing can fail before: the parent never writes to a gate nobody holds */
+    _exit(127);
   if (dup2(launch->in, STDIN_FILENO) < 0 || dup2(launch->out, STDOUT_FILENO) < 0 || dup2(launch->err, STDERR_FILENO) < 0)
     fail_in_child(launch);
   if (*launch->cwd && chdir(launch->cwd) != 0)
     fail_in_child(launch);
-  char go;
-  if (read(launch->gate, &go, 1) != 1)
-    _exit(127);
   execve(launch->program, launch->argv, launch->env);
   fail_in_child(launch);
 }

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -141,6 +142,7 @@ int main(int argc, char **argv) {
     return 1;
   }
   raise_file_limit();
+  (void)signal(SIGPIPE, SIG_IGN); /* a child may be killed between fork and exec */
   if (serve(&config, &error))
     return 0;
   log_error("%s", error->message);

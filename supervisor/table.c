@@ -134,7 +134,7 @@ gboolean process_table_deploy(ProcessTable *table, const json_t *object, GError 
   g_autoptr(ProcessConfig) config = process_config_parse(object, error);
   if (!config)
     return FALSE;
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
   if (!may_run(table, config->id, error))
     return FALSE;
   if (!*config->id) {
@@ -156,7 +156,7 @@ gboolean process_table_deploy(ProcessTable *table, const json_t *object, GError 
 }
 
 gboolean process_table_start(ProcessTable *table, const char *id, GError **error) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
   ProcessEntry *entry = find(table, id, error);
   if (!entry || !may_run(table, id, error))
     return FALSE;
@@ -194,7 +194,7 @@ static void stop_entry(ProcessTable *table, ProcessEntry *entry, int signal_numb
 }
 
 gboolean process_table_stop(ProcessTable *table, const char *id, int signal_number, guint grace_ms, GError **error) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
   ProcessEntry *entry = find(table, id, error);
   if (!entry)
     return FALSE;
@@ -204,7 +204,7 @@ gboolean process_table_stop(ProcessTable *table, const char *id, int signal_numb
 }
 
 gboolean process_table_remove(ProcessTable *table, const char *id, GError **error) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
   ProcessEntry *entry = find(table, id, error);
   if (!entry)
     return FALSE;
@@ -218,7 +218,7 @@ gboolean process_table_remove(ProcessTable *table, const char *id, GError **erro
 }
 
 json_t *process_table_list(ProcessTable *table) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
   json_t *list = json_array();
   GHashTableIter iter;
   gpointer entry;
@@ -229,7 +229,7 @@ json_t *process_table_list(ProcessTable *table) {
 }
 
 json_t *process_table_info(ProcessTable *table, const char *id) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
   ProcessEntry *entry = g_hash_table_lookup(table->entries, id);
   return entry ? process_entry_info(entry) : json_null();
 }
@@ -248,7 +248,7 @@ static guint stop_all(ProcessTable *table) {
 }
 
 void process_table_clear(ProcessTable *table) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
   (void)stop_all(table); /* the watches reap them */
   g_hash_table_remove_all(table->entries);
   save(table);

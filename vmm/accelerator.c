@@ -93,7 +93,7 @@ static gboolean find_out(const VmmConfig *config, const VmmImage *image) {
 }
 
 gboolean accelerator_use_kvm(Accelerator *accelerator, const VmmImage *image) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&accelerator->lock);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&accelerator->lock);
   const VmmConfig *config = accelerator->config;
   if (!accelerator->known) {
     accelerator->kvm = config->accel == ACCEL_KVM || (config->accel == ACCEL_AUTO && find_out(config, image));

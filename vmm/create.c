@@ -148,12 +148,12 @@ static Vm *load_locked(Vmm *vmm, const char *id, guint32 cid, GError **error) {
 }
 
 Vm *vm_load(Vmm *vmm, const char *id, guint32 cid, GError **error) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vmm->create_lock);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vmm->create_lock);
   return load_locked(vmm, id, cid, error);
 }
 
 static Vm *make_vm(Vmm *vmm, const Manifest *manifest, const SharedFiles *shared, GError **error) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vmm->create_lock);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vmm->create_lock);
   if (!check_ports_free(vmm, manifest, error) || !work_dir_create(vmm->config->run_path, manifest, shared, error))
     return NULL;
   Vm *vm = load_locked(vmm, manifest->id, 0, error);

@@ -33,7 +33,7 @@ static gboolean start_locked(Vmm *vmm, Vm *vm, GError **error) {
 }
 
 gboolean vm_start(Vmm *vmm, Vm *vm, GError **error) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->operation);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->operation);
   vm->restart = (RestartState){0};
   if (start_locked(vmm, vm, error))
     return TRUE;
@@ -42,7 +42,7 @@ gboolean vm_start(Vmm *vmm, Vm *vm, GError **error) {
 }
 
 gboolean vm_restart(Vmm *vmm, Vm *vm, GError **error) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->operation);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->operation);
   return !work_dir_started(vm->work_dir) || start_locked(vmm, vm, error);
 }
 
@@ -57,7 +57,7 @@ static gboolean kill_processes(Vmm *vmm, Vm *vm, gboolean forget, GError **error
 }
 
 gboolean vm_stop(Vmm *vmm, Vm *vm, GError **error) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->operation);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->operation);
   vm->restart = (RestartState){0};
   return work_dir_set_started(vm->work_dir, FALSE, error) && kill_processes(vmm, vm, FALSE, error);
 }
@@ -67,13 +67,13 @@ static gboolean forget(Vmm *vmm, Vm *vm, GError **error) {
     return FALSE;
   vm->removed = TRUE;
   vm_table_remove(vmm->vms, vm->manifest->id);
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vmm->create_lock);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vmm->create_lock);
   cid_pool_release(vmm->cids, vm->cid);
   return TRUE;
 }
 
 gboolean vm_remove(Vmm *vmm, Vm *vm, GError **error) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->operation);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->operation);
   gboolean running;
   if (vm->removed)
     return TRUE;
@@ -87,14 +87,14 @@ gboolean vm_remove(Vmm *vmm, Vm *vm, GError **error) {
 }
 
 void vm_discard(Vmm *vmm, Vm *vm) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->operation);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->operation);
   g_autoptr(GError) error = NULL;
   if (!forget(vmm, vm, &error))
     log_error("failed to undo the creation of vm %s: %s", vm->manifest->id, error->message);
 }
 
 gboolean vm_tidy(Vmm *vmm, Vm *vm, GError **error) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->operation);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->operation);
   gboolean running;
   if (!supervisor_client_is_running(vmm->supervisor, vm->manifest->id, &running, error))
     return FALSE;
@@ -105,7 +105,7 @@ gboolean vm_tidy(Vmm *vmm, Vm *vm, GError **error) {
 }
 
 gboolean vm_adopt(Vmm *vmm, Vm *vm, GError **error) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->operation);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->operation);
   vm_set_progress(vm, "running", "", ""); /* how far it really is, its next report tells */
   return vsock_device_listen(vmm, vm, error);
 }

@@ -68,7 +68,7 @@ static gboolean launch(const VmmConfig *config, GError **error) {
 }
 
 static gboolean ensure_running(SupervisorClient *client, GError **error) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&client->starting);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&client->starting);
   if (probe(client))
     return TRUE;
   const VmmConfig *config = client->config;

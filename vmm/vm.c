@@ -49,14 +49,14 @@ static void replace(char **field, const char *value) {
 }
 
 void vm_set_progress(Vm *vm, const char *boot_progress, const char *boot_error, const char *shutdown_progress) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->lock);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->lock);
   replace(&vm->progress.boot_progress, boot_progress);
   replace(&vm->progress.boot_error, boot_error);
   replace(&vm->progress.shutdown_progress, shutdown_progress);
 }
 
 VmProgress vm_progress(Vm *vm) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->lock);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->lock);
   return (VmProgress){g_strdup(vm->progress.boot_progress), g_strdup(vm->progress.boot_error),
                       g_strdup(vm->progress.shutdown_progress)};
 }
@@ -70,7 +70,7 @@ void vm_progress_clear(VmProgress *progress) {
 void vm_add_event(Vm *vm, const char *name, const char *body, guint max) {
   VmEvent *event = g_new(VmEvent, 1);
   *event = (VmEvent){g_strdup(name), g_strdup(body), (guint64)(g_get_real_time() / 1000)};
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->lock);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->lock);
   g_queue_push_tail(&vm->events, event);
   while (g_queue_get_length(&vm->events) > max)
     event_free(g_queue_pop_head(&vm->events));

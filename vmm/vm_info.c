@@ -78,7 +78,7 @@ static Vmm__VmConfiguration *make_configuration(Vm *vm, gboolean started) {
 }
 
 static void fill_events(Vm *vm, Vmm__VmInfo *out) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->lock);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->lock);
   out->events = g_new0(Vmm__GuestEvent *, g_queue_get_length(&vm->events) + 1);
   for (GList *link = vm->events.head; link; link = link->next) {
     const VmEvent *event = link->data;

@@ -27,12 +27,12 @@ void vm_table_free(VmTable *table) {
 }
 
 void vm_table_add(VmTable *table, Vm *vm) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
   g_hash_table_replace(table->by_id, vm->manifest->id, vm_ref(vm));
 }
 
 void vm_table_remove(VmTable *table, const char *id) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
   g_hash_table_remove(table->by_id, id);
 }
 
@@ -44,13 +44,13 @@ static Vm *not_found(GError **error) {
 Vm *vm_table_find(VmTable *table, const char *id, GError **error) {
   if (!name_check_vm_id(id, error))
     return NULL;
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
   Vm *vm = g_hash_table_lookup(table->by_id, id);
   return vm ? vm_ref(vm) : not_found(error);
 }
 
 Vm *vm_table_find_cid(VmTable *table, guint32 cid, GError **error) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
   GHashTableIter iter;
   gpointer vm;
   g_hash_table_iter_init(&iter, table->by_id);
