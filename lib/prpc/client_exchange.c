@@ -1,158 +1,35 @@
 #include "prpc/client_exchange.h"
 
 #include "base/error.h"
-#include "prpc/client_socket.h"
-#include "prpc/client_tls.h"
 
-#include <curl/curl.h>
 #include <string.h>
 
-/* What curl's callbacks need beside the exchange itself. */
-typedef struct {
-  PrpcExchange *exchange;
-  PrpcClientTls tls;
-  GError *failure; /* set in a callback, more telling than curl's own */
-  gboolean stopped; /* by the sink */
-} Transfer;
-
-static size_t on_data(char *data, size_t size, size_t count, void *user_data) {
-  Transfer *transfer = user_data;
-  PrpcExchange *exchange = transfer->exchange;
-  gsize len = size * count;
-  if (exchange->sink) {
-    transfer->stopped = !exchange->sink(data, len, exchange->sink_data);
-    return transfer->stopped ? 0 : len;
-  }
+gboolean prpc_exchange_take(PrpcExchange *exchange, const void *data, gsize len, GError **error) {
+  if (exchange->sink)
+    return exchange->sink(data, len, exchange->sink_data);
   if (len > exchange->max_answer - exchange->answer->len) {
-    g_set_error(&transfer->failure, DSTACK_ERROR, DSTACK_ERROR_TOO_LARGE, "the answer is larger than %zu bytes",
-                exchange->max_answer);
-    return 0;
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_TOO_LARGE, "the answer is larger than %zu bytes", exchange->max_answer);
+    return FALSE;
   }
-  g_byte_array_append(exchange->answer, (const guint8 *)data, (guint)len);
-  return len;
+  g_byte_array_append(exchange->answer, data, (guint)len);
+  return TRUE;
 }
 
-static curl_socket_t on_open_socket(void *user_data, curlsocktype purpose, struct curl_sockaddr *address) {
-  (void)purpose, (void)address; /* curl thinks of localhost; the URL's socket is meant */
-  Transfer *transfer = user_data;
-  const PrpcClient *client = transfer->exchange->client;
-  g_clear_error(&transfer->failure);
-  int fd = prpc_client_socket_connect(&client->url, client->connect_ms, &transfer->failure);
-  return fd >= 0 ? fd : CURL_SOCKET_BAD;
-}
-
-static int on_socket_ready(void *user_data, curl_socket_t fd, curlsocktype purpose) {
-  (void)user_data, (void)fd, (void)purpose; /* the shape is curl's */
-  return CURL_SOCKOPT_ALREADY_CONNECTED;
-}
-
-static void apply_transport(Transfer *transfer, CURL *curl) {
-  const PrpcClient *client = transfer->exchange->client;
-  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-  curl_easy_setopt(curl, CURLOPT_PROXY, "");
-  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)client->connect_ms);
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)transfer->exchange->total_ms);
-  if (client->url.kind == PRPC_ROUTE_HTTP) {
-    prpc_client_tls_apply(&transfer->tls, curl, client->verify_host);
-    return;
-  }
-  if (client->url.kind == PRPC_ROUTE_UNIX) {
-    curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, client->url.socket_path);
-    return;
-  }
-  curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
-  curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, transfer);
-  curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, on_socket_ready);
-}
-
-static struct curl_slist *make_headers(const PrpcExchange *exchange) {
-  const PrpcClient *client = exchange->client;
-  g_autofree char *type = g_strconcat("Content-Type:", exchange->content_type ? " " : NULL, exchange->content_type, NULL);
-  struct curl_slist *headers = curl_slist_append(NULL, type); /* an empty value keeps curl from sending its own */
-  headers = curl_slist_append(headers, "Expect:");
-  if (client->url.host_header)
-    headers = curl_slist_append(headers, client->url.host_header);
-  for (guint i = 0; i < client->headers->len; i++)
-    headers = curl_slist_append(headers, client->headers->pdata[i]);
-  return headers;
-}
-
-static void apply_request(Transfer *transfer, CURL *curl, const char *url, struct curl_slist *headers) {
-  const PrpcExchange *exchange = transfer->exchange;
-  curl_easy_setopt(curl, CURLOPT_URL, url);
-  curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
-  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
-  if (exchange->body || strcmp(exchange->verb, "POST") == 0) {
-    curl_easy_setopt(curl, CURLOPT_POST, 1L);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)exchange->body_len);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, exchange->body ? exchange->body : "");
-  }
-  if (strcmp(exchange->verb, "HEAD") == 0)
-    curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
-  else
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, exchange->verb);
-}
-
-static void set_curl_error(Transfer *transfer, CURLcode code, const char *detail, GError **error) {
-  if (transfer->tls.refusal) {
-    g_propagate_error(error, g_steal_pointer(&transfer->tls.refusal));
-    return;
-  }
-  if (transfer->failure) {
-    g_propagate_error(error, g_steal_pointer(&transfer->failure));
-    return;
-  }
-  DstackErrorCode kind = code == CURLE_OPERATION_TIMEDOUT           ? DSTACK_ERROR_TIMEOUT
-                         : code == CURLE_PEER_FAILED_VERIFICATION   ? DSTACK_ERROR_UNVERIFIED
-                         : code == CURLE_URL_MALFORMAT              ? DSTACK_ERROR_INVALID
-                         : code == CURLE_WEIRD_SERVER_REPLY         ? DSTACK_ERROR_INVALID
-                         : code == CURLE_UNSUPPORTED_PROTOCOL       ? DSTACK_ERROR_INVALID
-                                                                    : DSTACK_ERROR_UNAVAILABLE;
-  g_autofree char *text = g_strdup(*detail ? detail : curl_easy_strerror(code));
-  text[0] = g_ascii_tolower(text[0]);
-  g_set_error(error, DSTACK_ERROR, kind, "%s: %s", transfer->exchange->client->url.base, text);
-}
-
-static CURLcode perform(Transfer *transfer, CURL *curl, char *detail, int *status) {
-  const PrpcExchange *exchange = transfer->exchange;
-  g_autofree char *url = g_strconcat(exchange->client->url.base, exchange->path, NULL);
-  struct curl_slist *headers = make_headers(exchange);
-  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
-  apply_transport(transfer, curl);
-  apply_request(transfer, curl, url, headers);
-  CURLcode code = curl_easy_perform(curl);
-  long answer_status = 0;
-  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer_status);
-  *status = (int)answer_status;
-  curl_slist_free_all(headers);
-  return code;
+/* What goes into the request must not end a line of it. */
+static gboolean check_request(const PrpcExchange *exchange, GError **error) {
+  gboolean clean = exchange->path[0] == '/' || exchange->path[0] == 0;
+  for (const char *c = exchange->path; *c; c++)
+    clean = clean && (guchar)*c > 0x20 && *c != 0x7f;
+  for (guint i = 0; i < exchange->client->headers->len; i++)
+    clean = clean && !strpbrk(exchange->client->headers->pdata[i], "\r\n");
+  if (!clean)
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "the path or a header of the request is malformed");
+  return clean;
 }
 
 gboolean prpc_exchange_run(PrpcExchange *exchange, int *status, GError **error) {
-  static gsize initialised;
-  if (g_once_init_enter(&initialised)) {
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-    g_once_init_leave(&initialised, 1);
-  }
-  CURL *curl = curl_easy_init();
-  if (!curl) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INTERNAL, "failed to set up an http client");
+  if (!check_request(exchange, error))
     return FALSE;
-  }
-  const PrpcClient *client = exchange->client;
-  Transfer transfer = {.exchange = exchange, .tls = {client->tls, client->check, client->check_data, NULL}};
-  char detail[CURL_ERROR_SIZE] = "";
-  CURLcode code = perform(&transfer, curl, detail, status);
-  curl_easy_cleanup(curl);
-  gboolean ok = code == CURLE_OK || transfer.stopped;
-  if (!ok)
-    set_curl_error(&transfer, code, detail, error);
-  g_clear_error(&transfer.failure);
-  g_clear_error(&transfer.tls.refusal);
-  return ok;
+  return exchange->client->url.kind == PRPC_ROUTE_HTTP ? prpc_exchange_run_curl(exchange, status, error)
+                                                       : prpc_exchange_run_socket(exchange, status, error);
 }

@@ -1,4 +1,4 @@
-/* Inside lib/prpc: one HTTP exchange of a client, run by curl. */
+/* Inside lib/prpc: one HTTP exchange of a client. */
 #pragma once
 
 #include "prpc/client.h"
@@ -26,5 +26,12 @@ typedef struct {
   gpointer sink_data;
 } PrpcExchange;
 
-/* Errors as of prpc_client_call(). A sink that stops is no error. */
+/* Runs it by the transport the URL names. Errors as of prpc_client_call(). A sink that stops is no error. */
 gboolean prpc_exchange_run(PrpcExchange *exchange, int *status, GError **error);
+/* Over http and https, by curl. */
+gboolean prpc_exchange_run_curl(PrpcExchange *exchange, int *status, GError **error);
+/* Over the socket forms, with our own codec: curl 7.88 (Debian 12) can not be given a connected socket. */
+gboolean prpc_exchange_run_socket(PrpcExchange *exchange, int *status, GError **error);
+
+/* Hands a piece of the answer on. FALSE: enough; *error is set unless it was the sink who said so. */
+gboolean prpc_exchange_take(PrpcExchange *exchange, const void *data, gsize len, GError **error);

@@ -6,7 +6,7 @@
 
 void prpc_client_url_clear(PrpcClientUrl *url) {
   g_free(url->base);
-  g_free(url->host_header);
+  g_free(url->host);
   g_free(url->socket_path);
   *url = (PrpcClientUrl){0};
 }
@@ -22,8 +22,8 @@ static gboolean take_prefix(PrpcClientUrl *url, char *text) {
   char *bar = strchr(text, '|');
   if (bar && bar[1] && bar[1] != '/')
     return FALSE;
-  url->base = without_final_slashes(g_strconcat("http://127.0.0.1", bar ? bar + 1 : "", NULL));
-  url->host_header = g_strdup("Host: localhost");
+  url->base = without_final_slashes(g_strdup(bar ? bar + 1 : ""));
+  url->host = g_strdup("localhost");
   if (bar)
     *bar = 0;
   return TRUE;
@@ -64,10 +64,10 @@ static gboolean parse_vsock(PrpcClientUrl *url, const char *text) {
   if (!colon)
     return FALSE;
   *colon = 0;
-  url->base = without_final_slashes(g_strconcat("http://127.0.0.1", text + len, NULL));
+  url->base = without_final_slashes(g_strdup(text + len));
   if (!parse_number(authority, &url->cid) || !parse_number(colon + 1, &url->port))
     return FALSE;
-  url->host_header = g_strdup_printf("Host: %u:%u", url->cid, url->port);
+  url->host = g_strdup_printf("%u:%u", url->cid, url->port);
   return TRUE;
 }
 

@@ -7,8 +7,8 @@ typedef enum { PRPC_ROUTE_HTTP, PRPC_ROUTE_UNIX, PRPC_ROUTE_VSOCK, PRPC_ROUTE_VS
 
 typedef struct {
   PrpcRouteKind kind;
-  char *base;        /* what curl sees: "http://host:port/prefix" without a final slash */
-  char *host_header; /* "Host: ..." when it is not curl's business, or NULL */
+  char *base;        /* "http://host:port/prefix", of the socket forms only "/prefix"; without a final slash */
+  char *host;        /* for the header of the socket forms */
   char *socket_path; /* unix forms */
   guint32 cid, port; /* vsock forms */
 } PrpcClientUrl;

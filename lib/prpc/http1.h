@@ -17,11 +17,12 @@ typedef struct {
 } Http1Header;
 
 typedef struct {
-  char *method;
-  char *target;
+  char *method, *target; /* of a request */
+  int status;            /* of an answer */
   guint minor; /* HTTP/1.<minor>: 0 or 1 */
   GArray *headers; /* of Http1Header */
   gboolean keep_alive, expect_continue, chunked;
+  gboolean has_length;
   guint64 content_length; /* 0 when absent */
 } Http1Head;
 
@@ -30,6 +31,8 @@ typedef struct {
 gssize http1_head_length(const char *data, gsize len, gsize *scanned);
 /* Parses a complete head of `len` bytes. NULL: *status gets the HTTP status to answer (400, 414, 431, 501, 505). */
 Http1Head *http1_head_parse(const char *data, gsize len, int *status);
+/* The same for an answer's head. NULL when it is malformed. */
+Http1Head *http1_answer_parse(const char *data, gsize len);
 void http1_head_free(Http1Head *head);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Http1Head, http1_head_free)
 /* The first header of that lower-case name, or NULL. */

@@ -142,6 +142,7 @@ static int parse_framing(Http1Head *head) {
   const char *coding = http1_header(head, "transfer-encoding");
   if (!is_unambiguous(head, "content-length") || !is_unambiguous(head, "content-type") || !is_given_once(head, "host"))
     return 400;
+  head->has_length = length != NULL;
   if (!coding)
     return length ? parse_content_length(head, length) : 0;
   if (length || head->minor == 0 || !is_given_once(head, "transfer-encoding"))
@@ -165,12 +166,27 @@ static void parse_connection(Http1Head *head) {
   head->expect_continue = expect && head->minor == 1 && g_ascii_strcasecmp(expect, "100-continue") == 0;
 }
 
-static int parse_lines(Http1Head *head, const char *data, gsize len) {
+/* "HTTP/1.x SP 200[ SP reason]". Returns 0 when well. */
+static int parse_status_line(Http1Head *head, const char *line, gsize len) {
+  if (len < 12 || len > HTTP1_MAX_LINE || memcmp(line, "HTTP/1.", 7) != 0 || (line[7] != '0' && line[7] != '1'))
+    return 400;
+  if (line[8] != ' ' || (len > 12 && line[12] != ' ') || !is_field_value(line, len))
+    return 400;
+  for (int i = 9; i < 12; i++)
+    if (!g_ascii_isdigit(line[i]))
+      return 400;
+  head->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+  head->minor = (guint)(line[7] - '0');
+  return 0;
+}
+
+typedef int (*LineParser)(Http1Head *head, const char *line, gsize len);
+
+static int parse_lines(Http1Head *head, LineParser parse_first, const char *data, gsize len) {
   const char *line = data, *end = data + len - 2; /* without the final empty line */
-  for (guint number = 0; line < end; number++) {
+  for (LineParser parse = parse_first; line < end; parse = parse_header_line) {
     const char *stop = memmem(line, (gsize)(end - line), "\r\n", 2);
-    gsize line_len = (gsize)(stop - line);
-    int status = number == 0 ? parse_request_line(head, line, line_len) : parse_header_line(head, line, line_len);
+    int status = parse(head, line, (gsize)(stop - line));
     if (status)
       return status;
     line = stop + 2;
@@ -178,7 +194,7 @@ static int parse_lines(Http1Head *head, const char *data, gsize len) {
   return parse_framing(head);
 }
 
-Http1Head *http1_head_parse(const char *data, gsize len, int *status) {
+static Http1Head *parse_head(LineParser parse_first, const char *data, gsize len, int *status) {
   gsize skip = empty_lines(data, len);
   *status = 400;
   if (len - skip < 4 || memcmp(data + len - 4, "\r\n\r\n", 4) != 0)
@@ -186,9 +202,18 @@ Http1Head *http1_head_parse(const char *data, gsize len, int *status) {
   g_autoptr(Http1Head) head = g_new0(Http1Head, 1);
   head->headers = g_array_new(FALSE, FALSE, sizeof(Http1Header));
   g_array_set_clear_func(head->headers, header_clear);
-  *status = parse_lines(head, data + skip, len - skip);
+  *status = parse_lines(head, parse_first, data + skip, len - skip);
   if (*status)
     return NULL;
   parse_connection(head);
   return g_steal_pointer(&head);
+}
+
+Http1Head *http1_head_parse(const char *data, gsize len, int *status) {
+  return parse_head(parse_request_line, data, len, status);
+}
+
+Http1Head *http1_answer_parse(const char *data, gsize len) {
+  int status;
+  return parse_head(parse_status_line, data, len, &status);
 }

@@ -1,0 +1,121 @@
+#include "prpc/client_exchange.h"
+
+#include "base/error.h"
+#include "prpc/client_tls.h"
+
+#include <curl/curl.h>
+#include <string.h>
+
+/* What curl's callbacks need beside the exchange itself. */
+typedef struct {
+  PrpcExchange *exchange;
+  PrpcClientTls tls;
+  GError *failure; /* set in a callback, more telling than curl's own */
+  gboolean stopped; /* by the sink */
+} Transfer;
+
+static size_t on_data(char *data, size_t size, size_t count, void *user_data) {
+  Transfer *transfer = user_data;
+  gboolean more = prpc_exchange_take(transfer->exchange, data, size * count, &transfer->failure);
+  transfer->stopped = !more && !transfer->failure;
+  return more ? size * count : 0;
+}
+
+static void apply_transport(Transfer *transfer, CURL *curl) {
+  const PrpcClient *client = transfer->exchange->client;
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(curl, CURLOPT_PROXY, "");
+  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)client->connect_ms);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)transfer->exchange->total_ms);
+  prpc_client_tls_apply(&transfer->tls, curl, client->verify_host);
+}
+
+static struct curl_slist *make_headers(const PrpcExchange *exchange) {
+  const PrpcClient *client = exchange->client;
+  g_autofree char *type = g_strconcat("Content-Type:", exchange->content_type ? " " : NULL, exchange->content_type, NULL);
+  struct curl_slist *headers = curl_slist_append(NULL, type); /* an empty value keeps curl from sending its own */
+  headers = curl_slist_append(headers, "Expect:");
+  for (guint i = 0; i < client->headers->len; i++)
+    headers = curl_slist_append(headers, client->headers->pdata[i]);
+  return headers;
+}
+
+static void apply_request(Transfer *transfer, CURL *curl, const char *url, struct curl_slist *headers) {
+  const PrpcExchange *exchange = transfer->exchange;
+  curl_easy_setopt(curl, CURLOPT_URL, url);
+  curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
+  if (exchange->body || strcmp(exchange->verb, "POST") == 0) {
+    curl_easy_setopt(curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)exchange->body_len);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, exchange->body ? exchange->body : "");
+  }
+  if (strcmp(exchange->verb, "HEAD") == 0)
+    curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+  else
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, exchange->verb);
+}
+
+static void set_curl_error(Transfer *transfer, CURLcode code, const char *detail, GError **error) {
+  if (transfer->tls.refusal) {
+    g_propagate_error(error, g_steal_pointer(&transfer->tls.refusal));
+    return;
+  }
+  if (transfer->failure) {
+    g_propagate_error(error, g_steal_pointer(&transfer->failure));
+    return;
+  }
+  DstackErrorCode kind = code == CURLE_OPERATION_TIMEDOUT           ? DSTACK_ERROR_TIMEOUT
+                         : code == CURLE_PEER_FAILED_VERIFICATION   ? DSTACK_ERROR_UNVERIFIED
+                         : code == CURLE_URL_MALFORMAT              ? DSTACK_ERROR_INVALID
+                         : code == CURLE_WEIRD_SERVER_REPLY         ? DSTACK_ERROR_INVALID
+                         : code == CURLE_UNSUPPORTED_PROTOCOL       ? DSTACK_ERROR_INVALID
+                                                                    : DSTACK_ERROR_UNAVAILABLE;
+  g_autofree char *text = g_strdup(*detail ? detail : curl_easy_strerror(code));
+  text[0] = g_ascii_tolower(text[0]);
+  g_set_error(error, DSTACK_ERROR, kind, "%s: %s", transfer->exchange->client->url.base, text);
+}
+
+static CURLcode perform(Transfer *transfer, CURL *curl, char *detail, int *status) {
+  const PrpcExchange *exchange = transfer->exchange;
+  g_autofree char *url = g_strconcat(exchange->client->url.base, exchange->path, NULL);
+  struct curl_slist *headers = make_headers(exchange);
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
+  apply_transport(transfer, curl);
+  apply_request(transfer, curl, url, headers);
+  CURLcode code = curl_easy_perform(curl);
+  long answer_status = 0;
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer_status);
+  *status = (int)answer_status;
+  curl_slist_free_all(headers);
+  return code;
+}
+
+gboolean prpc_exchange_run_curl(PrpcExchange *exchange, int *status, GError **error) {
+  static gsize initialised;
+  if (g_once_init_enter(&initialised)) {
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    g_once_init_leave(&initialised, 1);
+  }
+  CURL *curl = curl_easy_init();
+  if (!curl) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INTERNAL, "failed to set up an http client");
+    return FALSE;
+  }
+  const PrpcClient *client = exchange->client;
+  Transfer transfer = {.exchange = exchange, .tls = {client->tls, client->check, client->check_data, NULL}};
+  char detail[CURL_ERROR_SIZE] = "";
+  CURLcode code = perform(&transfer, curl, detail, status);
+  curl_easy_cleanup(curl);
+  gboolean ok = code == CURLE_OK || transfer.stopped;
+  if (!ok)
+    set_curl_error(&transfer, code, detail, error);
+  g_clear_error(&transfer.failure);
+  g_clear_error(&transfer.tls.refusal);
+  return ok;
+}
