@@ -61,9 +61,11 @@ static Node *node_walk(Node *node, const char *key, gsize len, GError **error) {
     stop = end;
   for (guint depth = 0;; depth++) {
     char *name = prpc_percent_decode(key, (gsize)(stop - key), TRUE);
-    if (!name || depth > MAX_DEPTH) {
+    if (!name)
+      return invalid(error, "malformed percent-encoding in a key"), NULL;
+    if (depth > MAX_DEPTH) {
       g_free(name);
-      return invalid(error, name ? "malformed percent-encoding in a key" : "key nested too deep"), NULL;
+      return invalid(error, "key nested too deep"), NULL;
     }
     node = node_enter(node, name);
     if (!node)
