@@ -17,9 +17,10 @@ typedef struct {
 
 typedef struct Wireguard Wireguard;
 
-/* Makes the interface if it does not exist. With no kernel module a `wireguard-go` child process carries it; it ends with
- * this process. Error UNAVAILABLE names what is missing. */
+/* Makes the interface if it does not exist; one that exists is used as it is. With no kernel module a `wireguard-go` process carries
+ * it. Either way it stays when this process ends (`ip link delete` removes it). Error UNAVAILABLE names what is missing. */
 Wireguard *wireguard_new(const WireguardOptions *options, GError **error);
+/* Leaves the interface alone. */
 void wireguard_free(Wireguard *wireguard);
 
 /* The configuration text for these instances. Newly allocated; holds the private key: free with wireguard_config_free(). */

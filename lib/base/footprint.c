@@ -8,9 +8,14 @@
 #include <sys/mman.h>
 
 #define MAX_ARENAS 2
+#define MMAP_THRESHOLD (128 * 1024)
 #define MAX_MAPS (1024 * 1024)
 
-void footprint_limit_arenas(void) { (void)mallopt(M_ARENA_MAX, MAX_ARENAS); }
+void footprint_limit_arenas(void) {
+  (void)mallopt(M_ARENA_MAX, MAX_ARENAS);
+  /* Setting it also keeps it: else the first large block that is freed (an image's kernel) raises it, and the next stay in the heap. */
+  (void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+}
 
 /* Only code: it is never written to, so that dropping its pages loses nothing. Read-only data may hold relocations. */
 static void shed_if_code(const char *line) {

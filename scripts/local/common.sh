@@ -54,6 +54,7 @@ start_daemon() { # NAME DIRECTORY COMMAND...
     DSTACK_LOCAL_NAME=$name exec setsid "$@" >>"$state/log/$name.log" 2>&1 </dev/null
   ) &
   echo $! >"$state/run/$name.pid"
+  disown # the shell is not to report its end
 }
 
 stop_daemon() { # NAME
