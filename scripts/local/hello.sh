@@ -24,7 +24,7 @@ hello_address() { printf 'https://%s.%s:%s' "$hello_instance" "$base_domain" "$p
 
 # The name resolves nowhere; curl is told that it is this machine. The certificate is verified.
 fetch_hello() { # PATH
-  curl -fsS -m 20 --cacert "$state/gateway/certs/ca.pem" \
+  curl -fsS -m 10 --cacert "$state/gateway/certs/ca.pem" \
     --resolve "$hello_instance.$base_domain:$proxy_port:127.0.0.1" "$(hello_address)$1"
 }
 
@@ -34,7 +34,8 @@ find_instance() {
 }
 
 fetch_page() { # NONCE
-  for _ in $(seq 60); do
+  local end=$((SECONDS + 60))
+  while [ $SECONDS -lt $end ]; do
     fetch_hello "/json?nonce=$1" >"$hello_dir/page.json" 2>"$hello_dir/fetch.log" && return 0
     sleep 0.5
   done

@@ -44,4 +44,14 @@ stop_supervisor() {
   curl -fsS -m 15 -X POST --unix-socket "$state/vmm/supervisor.sock" http://supervisor/shutdown >/dev/null 2>&1 || true
 }
 
-vm_of_hello() { dstack list --json 2>/dev/null | jq -r '[.[] | select(.name == "hello")][0].id // empty'; }
+running_hello() {
+  dstack list --json 2>/dev/null | jq -r '[.[] | select(.name == "hello" and .status == "running")][0].id // empty'
+}
+
+# Removes what an earlier run left of it: its image, keys or disk may be of another time.
+forget_hello() {
+  local id
+  for id in $(dstack list --json 2>/dev/null | jq -r '.[] | select(.name == "hello") | .id'); do
+    dstack remove -f "$id" >/dev/null
+  done
+}
