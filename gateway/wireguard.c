@@ -14,7 +14,7 @@
 
 struct Wireguard {
   WireguardOptions options;
-  pid_t child; /* wireguard-go; 0 with the kernel module */
+  pid_t child; /* wireguard-go while it starts; it may fail to, and is then reaped */
 };
 
 static gboolean interface_exists(const char *interface) {
