@@ -1,10 +1,10 @@
 # A thin front for Meson and the scripts.
 OBJ := build/obj
 
-.PHONY: help deps build image local-image run demo stop check test lint format bench fuzz clean
+.PHONY: help deps build simulator image local-image run demo stop check test lint format bench fuzz clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## install what building and running needs (Debian 12, as root)
 	@scripts/install-deps
@@ -15,6 +15,12 @@ $(OBJ)/build.ninja: | deps
 build: $(OBJ)/build.ninja ## compile everything; programs are in build/bin/
 	@meson compile -C $(OBJ)
 	@meson install -C $(OBJ) --only-changed --quiet
+
+simulator: ## build sdk/simulator/dstack-simulator, the guest agent of a laptop
+	@[ "$$(id -u)" != 0 ] || scripts/install-deps --build
+	@[ -f $(OBJ)/build.ninja ] || meson setup $(OBJ) --prefix=$(CURDIR)/build
+	@ninja -C $(OBJ) sdk/simulator/dstack-simulator
+	@install -m 755 $(OBJ)/sdk/simulator/dstack-simulator sdk/simulator/dstack-simulator
 
 image: deps ## build the guest image from the locked packages, both flavours, in build/image/
 	@guest/image/build

@@ -29,11 +29,17 @@ gboolean boot_reset(const SimulatorConfig *config, GError **error) {
   return file_remove_tree(config->state_dir, error);
 }
 
-static InstanceInfo *load_info(const char *path, GError **error) {
-  if (!exists(path))
-    return instance_info_new();
-  g_autofree char *text = file_read_text(path, INSTANCE_INFO_MAX_SIZE, error);
-  return text ? instance_info_parse(text, strlen(text), error) : NULL;
+static InstanceInfo *load_info(const SimulatorConfig *config, const char *path, GError **error) {
+  if (exists(path)) {
+    g_autofree char *text = file_read_text(path, INSTANCE_INFO_MAX_SIZE, error);
+    return text ? instance_info_parse(text, strlen(text), error) : NULL;
+  }
+  InstanceInfo *info = instance_info_new();
+  if (config->app_id) {
+    g_bytes_unref(info->app_id);
+    info->app_id = g_bytes_ref(config->app_id);
+  }
+  return info;
 }
 
 static AppKeys *keys_from_kms(const SimulatorConfig *config, TdxPlatform *platform, const SysConfig *sys_config,
@@ -70,7 +76,7 @@ static gboolean save(const AgentConfig *agent, const SimulatorConfig *config, co
 gboolean boot_run(const AgentConfig *agent, const SimulatorConfig *config, TdxPlatform *platform, GError **error) {
   g_autofree char *path = info_path(config);
   g_autoptr(AppCompose) compose = app_compose_load(agent->compose_file, error);
-  g_autoptr(InstanceInfo) stored = compose ? load_info(path, error) : NULL;
+  g_autoptr(InstanceInfo) stored = compose ? load_info(config, path, error) : NULL;
   g_autoptr(InstanceInfo) info = stored ? identity_resolve(compose, stored, error) : NULL;
   if (!info || !boot_events_identity(platform, compose, info, error))
     return FALSE;

@@ -1,5 +1,9 @@
 #include "sdk/simulator/simulator_config.h"
 
+#include "base/error.h"
+#include "base/hex.h"
+#include "cvm/instance_info.h"
+
 #define TABLE "default.core.simulator."
 
 const char simulator_config_defaults[] = "[default]\n"
@@ -38,6 +42,7 @@ void simulator_config_free(SimulatorConfig *config) {
   g_free(config->anchors_dir);
   g_free(config->measurements_file);
   g_free(config->kms_url);
+  g_clear_pointer(&config->app_id, g_bytes_unref);
   g_free(config);
 }
 
@@ -51,13 +56,28 @@ static gboolean get_text(Config *config, const char *key, gboolean required, cha
   return TRUE;
 }
 
+/* Hex of an app id; missing and empty both mean that there is none. */
+static gboolean get_app_id(Config *config, GBytes **out, GError **error) {
+  g_autofree char *text = NULL;
+  if (!get_text(config, TABLE "app_id", FALSE, &text, error) || !text)
+    return !error || !*error;
+  guint8 app_id[APP_ID_SIZE];
+  if (!hex_decode_fixed(text, app_id, sizeof app_id, NULL)) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s: " TABLE "app_id: expected %d hex digits",
+                config_origin(config, TABLE "app_id"), 2 * APP_ID_SIZE);
+    return FALSE;
+  }
+  *out = g_bytes_new(app_id, sizeof app_id);
+  return TRUE;
+}
+
 SimulatorConfig *simulator_config_new(Config *config, GError **error) {
   g_autoptr(SimulatorConfig) out = g_new0(SimulatorConfig, 1);
   if (!get_text(config, TABLE "seed_file", TRUE, &out->seed_file, error) ||
       !get_text(config, TABLE "state_dir", TRUE, &out->state_dir, error) ||
       !get_text(config, TABLE "anchors_dir", TRUE, &out->anchors_dir, error) ||
       !get_text(config, TABLE "measurements_file", FALSE, &out->measurements_file, error) ||
-      !get_text(config, TABLE "kms_url", FALSE, &out->kms_url, error))
+      !get_text(config, TABLE "kms_url", FALSE, &out->kms_url, error) || !get_app_id(config, &out->app_id, error))
     return NULL;
   for (guint i = 0; i < G_N_ELEMENTS(accepted); i++)
     (void)config_has(config, accepted[i]);

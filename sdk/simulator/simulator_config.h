@@ -14,6 +14,7 @@ typedef struct {
   char *anchors_dir;       /* root.pem and collateral.json for verifiers on this machine; readable by everybody */
   char *measurements_file; /* {"mrtd","boot_log"[,"mr_config_id"]}; NULL: made-up measurements */
   char *kms_url;           /* NULL: keys_file must be there */
+  GBytes *app_id;          /* of an app that was upgraded since its first deployment; NULL: that of the compose file */
 } SimulatorConfig;
 
 SimulatorConfig *simulator_config_new(Config *config, GError **error);
