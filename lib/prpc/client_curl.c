@@ -76,9 +76,8 @@ static void set_curl_error(Transfer *transfer, CURLcode code, const char *detail
                          : code == CURLE_WEIRD_SERVER_REPLY         ? DSTACK_ERROR_INVALID
                          : code == CURLE_UNSUPPORTED_PROTOCOL       ? DSTACK_ERROR_INVALID
                                                                     : DSTACK_ERROR_UNAVAILABLE;
-  g_autofree char *text = g_strdup(*detail ? detail : curl_easy_strerror(code));
-  text[0] = g_ascii_tolower(text[0]);
-  g_set_error(error, DSTACK_ERROR, kind, "%s: %s", transfer->exchange->client->url.base, text);
+  g_set_error(error, DSTACK_ERROR, kind, "%s: %s", transfer->exchange->client->url.base,
+              *detail ? detail : curl_easy_strerror(code));
 }
 
 static CURLcode perform(Transfer *transfer, CURL *curl, char *detail, int *status) {

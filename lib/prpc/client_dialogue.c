@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "prpc/client_socket.h"
 #include "prpc/http1.h"
+#include "prpc/transport.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -51,6 +52,8 @@ static void send_some(Dialogue *dialogue) {
   const char *from = in_head ? dialogue->head->str + dialogue->sent
                              : (const char *)dialogue->exchange->body + (dialogue->sent - dialogue->head->len);
   gsize len = in_head ? dialogue->head->len - dialogue->sent : left_to_send(dialogue);
+  if (dialogue->exchange->client->url.kind != PRPC_ROUTE_UNIX)
+    len = MIN(len, PRPC_VSOCK_MAX_WRITE);
   ssize_t n = send(dialogue->fd, from, len, MSG_NOSIGNAL);
   if (n >= 0)
     dialogue->sent += (gsize)n;

@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 
+#include <openssl/err.h>
+
 static gboolean copy_identity(SSL_CTX *to, SSL_CTX *from) {
   X509 *certificate = SSL_CTX_get0_certificate(from);
   EVP_PKEY *key = SSL_CTX_get0_privatekey(from);
@@ -24,13 +26,19 @@ static gboolean verifies_chain(const PrpcClientTls *tls) {
   return !tls->settings || SSL_CTX_get_verify_mode(tls->settings) != SSL_VERIFY_NONE;
 }
 
-/* Replaces OpenSSL's verification: the chain as always (unless the caller switched it off), then the caller's judgement. */
+/* Replaces OpenSSL's verification: the chain as always (unless the caller switched it off), then the caller's judgement if
+ * there is one. */
 static int verify_server(X509_STORE_CTX *store, void *data) {
   PrpcClientTls *tls = data;
-  if (verifies_chain(tls) && X509_verify_cert(store) != 1)
+  if (verifies_chain(tls) && X509_verify_cert(store) != 1) {
+    /* Whatever OpenSSL queued on the way, such as the failed try of a like-named root, would be taken for the reason. */
+    ERR_clear_error();
+    g_set_error(&tls->refusal, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "the server's certificate: %s",
+                X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)));
     return 0;
+  }
   X509 *leaf = X509_STORE_CTX_get0_cert(store);
-  if (leaf && tls->check(leaf, tls->check_data, &tls->refusal)) {
+  if (!tls->check || (leaf && tls->check(leaf, tls->check_data, &tls->refusal))) {
     X509_STORE_CTX_set_error(store, X509_V_OK);
     return 1;
   }
@@ -45,7 +53,7 @@ static CURLcode on_context(CURL *curl, void *context, void *data) {
   PrpcClientTls *tls = data;
   if (tls->settings && !copy_settings(context, tls->settings))
     return CURLE_SSL_CERTPROBLEM;
-  if (tls->check) {
+  if (tls->check || verifies_chain(tls)) {
     /* Only with SSL_VERIFY_PEER does a refusal end the handshake. */
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(context, verify_server, tls);

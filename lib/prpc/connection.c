@@ -63,7 +63,7 @@ static void enter(PrpcConnection *connection, PrpcConnectionState state) {
                                                         : NULL);
 }
 
-/* Closes the socket. The rest is freed by settle(), once no worker holds the request. */
+/* Closes the socket and drops the buffers. The rest is freed by conclude(), once no worker holds the request. */
 static void kill_connection(PrpcConnection *connection) {
   if (connection->state == PRPC_STATE_DEAD)
     return;
@@ -71,6 +71,10 @@ static void kill_connection(PrpcConnection *connection) {
   event_del(&connection->read_event);
   event_del(&connection->write_event);
   prpc_transport_close(&connection->transport);
+  evbuffer_drain(connection->in, evbuffer_get_length(connection->in));
+  evbuffer_drain(connection->out, evbuffer_get_length(connection->out));
+  http1_body_clear(&connection->body);
+  prpc_budget_count(connection);
   if (connection->request)
     prpc_stream_break(&connection->request->stream);
 }
@@ -319,9 +323,9 @@ static void on_deadline(evutil_socket_t fd, short events, void *data) {
 
 static void free_connection(PrpcConnection *connection) {
   PrpcServer *server = connection->server;
+  prpc_budget_return(connection);
   g_queue_unlink(&server->connections, &connection->link);
   g_clear_pointer(&connection->request, prpc_request_free);
-  http1_body_clear(&connection->body);
   evbuffer_free(connection->in);
   evbuffer_free(connection->out);
   if (connection->identity && connection->listener->options.identity_free)
@@ -332,12 +336,24 @@ static void free_connection(PrpcConnection *connection) {
   prpc_server_connection_gone(server);
 }
 
-/* The last thing every callback does: frees the dead, arms the living. */
-static void settle(PrpcConnection *connection) {
+/* Frees the dead, arms the living. */
+static void conclude(PrpcConnection *connection) {
   if (connection->state != PRPC_STATE_DEAD)
     arm_events(connection);
   else if (!connection->in_worker)
     free_connection(connection);
+}
+
+/* The last thing every callback does. */
+static void settle(PrpcConnection *connection) {
+  prpc_budget_count(connection);
+  for (PrpcConnection *victim; (victim = prpc_budget_victim(connection->server));) {
+    log_warn("closing the connection of %s: all hold too much, it %zu bytes", victim->peer.address, victim->held);
+    kill_connection(victim);
+    if (victim != connection)
+      conclude(victim);
+  }
+  conclude(connection);
 }
 
 void prpc_connection_new(PrpcListener *listener, int fd) {
@@ -356,6 +372,8 @@ void prpc_connection_new(PrpcListener *listener, int fd) {
     g_snprintf(connection->peer.address, sizeof connection->peer.address, "vsock:%u", connection->peer.cid);
   }
   prpc_transport_init(&connection->transport, fd, listener->options.tls);
+  if (connection->peer.kind == PRPC_PEER_VSOCK)
+    connection->transport.max_write = PRPC_VSOCK_MAX_WRITE;
   event_assign(&connection->read_event, base, fd, EV_READ | EV_PERSIST, on_io, connection);
   event_assign(&connection->write_event, base, fd, EV_WRITE | EV_PERSIST, on_io, connection);
   event_assign(&connection->deadline, base, -1, 0, on_deadline, connection);
@@ -366,7 +384,7 @@ void prpc_connection_new(PrpcListener *listener, int fd) {
 
 void prpc_connection_close(PrpcConnection *connection) {
   kill_connection(connection);
-  settle(connection);
+  conclude(connection);
 }
 
 /* ---- letters from workers ---- */

@@ -42,6 +42,7 @@ struct PrpcConnection {
   gsize head_scanned;
   gboolean input_ended, keep_alive;
   gsize dropped; /* while lingering */
+  gsize held;    /* bytes in buffers, as counted last */
   Http1Body body;
   PrpcHttpRequest *request; /* the one in progress */
   gboolean in_worker;       /* a worker holds it */
@@ -58,6 +59,7 @@ struct PrpcServer {
   GQueue connections, idle; /* links inside the connections; idle: longest first */
   GHashTable *listeners;    /* id -> PrpcListener */
   gint next_listener;       /* atomic */
+  gsize held;               /* by all connections */
   gint streams;             /* atomic: running chunked answers, each of which gets a thread of its own */
   struct event *accept_again, *grace_over, *mercy_over;
   const struct timeval *head_timeout, *body_timeout, *write_timeout, *linger_timeout;
@@ -76,6 +78,12 @@ typedef struct {
   struct evbuffer *piece;
 } PrpcStreamLetter;
 void prpc_connection_on_stream(gpointer letter);
+
+/* budget.c: counts anew what the connection holds; or that it holds nothing any more. */
+void prpc_budget_count(PrpcConnection *connection);
+void prpc_budget_return(PrpcConnection *connection);
+/* The connection to be closed because all together hold too much, or NULL. */
+PrpcConnection *prpc_budget_victim(const PrpcServer *server);
 
 /* worker.c: the thread pool's function. */
 void prpc_worker_run(gpointer request, gpointer server);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #define TLS_RECORD 16384
+#define TLS_OVERHEAD 256 /* of a record, at most */
 #define READ_SIZE 32768
 
 void prpc_transport_init(PrpcTransport *transport, int fd, SSL_CTX *tls) {
@@ -82,7 +83,8 @@ PrpcIo prpc_transport_read(PrpcTransport *transport, struct evbuffer *in, gsize 
 static PrpcIo tls_write(PrpcTransport *transport, struct evbuffer *out) {
   ERR_clear_error();
   transport->write_wants_read = FALSE;
-  size_t len = MIN(evbuffer_get_length(out), (size_t)TLS_RECORD);
+  size_t record = transport->max_write ? transport->max_write - TLS_OVERHEAD : TLS_RECORD;
+  size_t len = MIN(evbuffer_get_length(out), record);
   int n = SSL_write(transport->ssl, evbuffer_pullup(out, (ev_ssize_t)len), (int)len);
   if (n <= 0)
     return tls_result(transport, n, FALSE);
@@ -91,7 +93,8 @@ static PrpcIo tls_write(PrpcTransport *transport, struct evbuffer *out) {
 }
 
 static PrpcIo plain_write(PrpcTransport *transport, struct evbuffer *out) {
-  return evbuffer_write(out, transport->fd) >= 0 ? PRPC_IO_OK : io_errno();
+  ev_ssize_t most = transport->max_write ? (ev_ssize_t)transport->max_write : -1;
+  return evbuffer_write_atmost(out, transport->fd, most) >= 0 ? PRPC_IO_OK : io_errno();
 }
 
 PrpcIo prpc_transport_write(PrpcTransport *transport, struct evbuffer *out) {

@@ -6,8 +6,12 @@
 #include <glib.h>
 #include <openssl/ssl.h>
 
+/* The user-space vsock device breaks when a guest writes 32 KiB or more at once, so no end of a vsock connection does. */
+#define PRPC_VSOCK_MAX_WRITE 16384
+
 typedef struct {
   int fd;
+  gsize max_write;                 /* bytes handed to the socket at once; 0: any number */
   SSL *ssl;                        /* NULL: plain */
   gboolean handshaken;
   gboolean drained;                /* the last read took all there was */
