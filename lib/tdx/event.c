@@ -61,12 +61,23 @@ static void append_canonical_string(GString *out, const char *text) {
   g_string_append_c(out, '"');
 }
 
-void tdx_runtime_digest_v2(const char *name, const void *payload, gsize len, guint8 out[48]) {
+static GString *canonical_event(const char *name, const void *payload, gsize len) {
   g_autofree char *payload_hex = hex_encode(payload, len);
-  g_autoptr(GString) preimage = g_string_new("{\"name\":");
-  append_canonical_string(preimage, name);
-  g_string_append_printf(preimage, ",\"payload\":\"%s\",\"type\":%u}", payload_hex, TDX_RUNTIME_EVENT_TYPE);
+  GString *text = g_string_new("{\"name\":");
+  append_canonical_string(text, name);
+  g_string_append_printf(text, ",\"payload\":\"%s\",\"type\":%u}", payload_hex, TDX_RUNTIME_EVENT_TYPE);
+  return text;
+}
+
+void tdx_runtime_digest_v2(const char *name, const void *payload, gsize len, guint8 out[48]) {
+  g_autoptr(GString) preimage = canonical_event(name, payload, len);
   digest_sha384(preimage->str, preimage->len, out);
+}
+
+GBytes *tdx_runtime_preimage_v2(const char *name, GBytes *payload) {
+  gsize len;
+  const void *data = g_bytes_get_data(payload, &len);
+  return g_string_free_to_bytes(canonical_event(name, data, len));
 }
 
 TdxEvent *tdx_runtime_event(const char *name, const void *payload, gsize len, GError **error) {

@@ -45,42 +45,56 @@ static void derive_digest(const TdxEvent *event, guint8 out[48]) {
     tdx_runtime_digest_v1(event->name, payload, len, out);
 }
 
-/* The digest of a runtime event follows from its name and payload; what the log says may only agree. A preimage is one
- * more way to say it. */
-static gboolean check_runtime_digest(TdxEvent *event, const char *claimed, const char *preimage, GError **error) {
-  derive_digest(event, event->digest);
-  guint8 given[48];
-  gboolean agrees = TRUE;
-  if (*claimed) {
-    if (!hex_decode_fixed(claimed, given, sizeof given, error))
-      return FALSE;
-    agrees = memcmp(given, event->digest, sizeof given) == 0;
-  }
-  if (*preimage) {
-    g_autoptr(GBytes) bytes = hex_decode(preimage, strlen(preimage), error);
-    if (!bytes)
-      return FALSE;
-    gsize len;
-    const void *data = g_bytes_get_data(bytes, &len);
-    digest_sha384(data, len, given);
-    agrees = agrees && memcmp(given, event->digest, sizeof given) == 0;
-  }
-  if (!agrees)
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "event digest mismatch");
-  return agrees;
+static gboolean agrees(const TdxEvent *event, const void *digest) {
+  return memcmp(digest, event->digest, sizeof event->digest) == 0;
 }
 
-static gboolean read_digest(const json_t *object, TdxEvent *event, GError **error) {
-  const char *claimed, *preimage;
-  if (!json_get_string_or(object, "digest", "", &claimed, "event", error) ||
-      !json_get_string_or(object, "preimage", "", &preimage, "event", error))
-    return FALSE;
+/* The digest of a runtime event follows from its name and payload; what the log says may only agree. A preimage is one
+ * more way to say it. */
+static gboolean check_runtime_digest(TdxEvent *event, GBytes *claimed, GBytes *preimage, GError **error) {
+  gsize claimed_len = 0, preimage_len = 0;
+  const void *claim = claimed ? g_bytes_get_data(claimed, &claimed_len) : NULL;
+  const void *image = preimage ? g_bytes_get_data(preimage, &preimage_len) : NULL;
+  guint8 given[48];
+  derive_digest(event, event->digest);
+  if (claimed_len > 0 && claimed_len != sizeof event->digest)
+    return invalid(error, "event digest is not 48 bytes");
+  gboolean same = claimed_len == 0 || agrees(event, claim);
+  if (preimage_len > 0) {
+    digest_sha384(image, preimage_len, given);
+    same = same && agrees(event, given);
+  }
+  if (!same)
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "event digest mismatch");
+  return same;
+}
+
+static gboolean set_digest(TdxEvent *event, GBytes *claimed, GBytes *preimage, GError **error) {
   if (event->type == TDX_RUNTIME_EVENT_TYPE)
     return check_runtime_digest(event, claimed, preimage, error);
-  if (hex_decode_fixed(claimed, event->digest, sizeof event->digest, error))
-    return TRUE;
-  g_prefix_error(error, "event.digest: ");
+  if (!claimed || g_bytes_get_size(claimed) != sizeof event->digest)
+    return invalid(error, "event digest is not 48 bytes");
+  memcpy(event->digest, g_bytes_get_data(claimed, NULL), sizeof event->digest);
+  return TRUE;
+}
+
+gboolean tdx_event_log_add(TdxEventLog *log, TdxEvent *event, GBytes *digest, GBytes *preimage, GError **error) {
+  if (g_bytes_get_size(event->payload) > FOREIGN_PAYLOAD_MAX)
+    invalid(error, "event payload is too large");
+  else if (set_digest(event, digest, preimage, error))
+    return tdx_event_log_append(log, event, error);
+  tdx_event_free(event);
   return FALSE;
+}
+
+static GBytes *read_hex(const json_t *object, const char *key, GError **error) {
+  const char *text;
+  if (!json_get_string_or(object, key, "", &text, "event", error))
+    return NULL;
+  GBytes *bytes = hex_decode(text, strlen(text), error);
+  if (!bytes)
+    g_prefix_error(error, "event.%s: ", key);
+  return bytes;
 }
 
 static GBytes *read_payload(const json_t *object, GError **error) {
@@ -113,15 +127,18 @@ static TdxEvent *read_event(const json_t *object, GError **error) {
   static const guint8 unset[48];
   TdxEvent *event = tdx_event_new((guint32)imr, (guint32)type, unset, name, payload);
   event->version = (guint)version;
-  if (read_digest(object, event, error))
-    return event;
-  tdx_event_free(event);
-  return NULL;
+  return event;
+}
+
+static gboolean read_item(TdxEventLog *log, const json_t *item, GError **error) {
+  g_autoptr(TdxEvent) event = read_event(item, error);
+  g_autoptr(GBytes) digest = event ? read_hex(item, "digest", error) : NULL;
+  g_autoptr(GBytes) preimage = digest ? read_hex(item, "preimage", error) : NULL;
+  return preimage && tdx_event_log_add(log, g_steal_pointer(&event), digest, preimage, error);
 }
 
 static gboolean append_item(TdxEventLog *log, const json_t *item, GError **error) {
-  TdxEvent *event = read_event(item, error);
-  if (event && tdx_event_log_append(log, event, error))
+  if (read_item(log, item, error))
     return TRUE;
   g_prefix_error(error, "event log, event %u: ", log->len);
   return FALSE;

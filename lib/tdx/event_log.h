@@ -16,7 +16,7 @@ typedef struct {
   guint32 imr; /* 0-based RTMR index */
   guint32 type;
   guint8 digest[48];
-  char *name;      /* "" for boot events */
+  char *name;      /* "" for boot events, but for labels */
   GBytes *payload;
   guint version;   /* digest rule of a runtime event: 1, or 2 in logs of newer peers */
 } TdxEvent;
@@ -33,6 +33,8 @@ TdxEvent *tdx_event_new(guint32 imr, guint32 type, const guint8 digest[48], cons
 void tdx_runtime_digest_v1(const char *name, const void *payload, gsize len, guint8 out[48]);
 /* V2 digest: sha384 of the canonical JSON {"name","payload","type"} (RFC 8785), as newer peers may choose. */
 void tdx_runtime_digest_v2(const char *name, const void *payload, gsize len, guint8 out[48]);
+/* What that hashes. */
+GBytes *tdx_runtime_preimage_v2(const char *name, GBytes *payload);
 /* TRUE for 1..128 characters of [A-Za-z0-9._/-]: a name whose V1 preimage can be split in one way only. */
 gboolean tdx_event_name_ok(const char *name);
 /* A runtime event with its V1 digest. Error INVALID: name not 1..128 of [A-Za-z0-9._/-], payload too long. */
@@ -41,6 +43,9 @@ TdxEvent *tdx_runtime_event(const char *name, const void *payload, gsize len, GE
 /* Parses the JSON array form. Runtime digests are recomputed: an empty one is derived, a different one is an error
  * (UNVERIFIED "event digest mismatch"). Runtime events on imr 0-2, other events on imr 3 and limits exceeded: INVALID. */
 TdxEventLog *tdx_event_log_parse(const char *json, gsize len, GError **error);
+/* Adds an event of a log from outside by the same rules. Takes `event`, whose digest is set from `digest`; `digest` and `preimage`
+ * are what the log says, empty or NULL when it says nothing. */
+gboolean tdx_event_log_add(TdxEventLog *log, TdxEvent *event, GBytes *digest, GBytes *preimage, GError **error);
 /* Compact JSON array with the keys of C.1; every digest filled. */
 char *tdx_event_log_print(TdxEventLog *log);
 /* One event as a compact JSON object (a line of the runtime log). */
