@@ -24,6 +24,8 @@ static const char defaults[] =
     "auth_token = \"\"\n"
     "insecure_no_auth = false\n"
     "[core.attestation]\n"
+    "collateral_cache_dir = \"/var/cache/dstack-gateway/collateral\"\n"
+    "insecure_skip_pccs_tls_verify = false\n"
     "insecure_allow_external_trust_anchors = false\n"
     "[core.wg]\n"
     "public_key = \"\"\n"
@@ -105,6 +107,22 @@ static gboolean read_server(Config *config, GatewayConfig *out, GError **error) 
          config_get_bool(config, "core.run_in_dstack", &out->run_in_dstack, error);
 }
 
+static gboolean read_attestation(Config *config, GatewayConfig *out, GError **error) {
+  g_autofree char *older_url = NULL;
+  if (!config_get_bool(config, "core.attestation.insecure_allow_external_trust_anchors", &out->allow_external_root,
+                       error) ||
+      !get_optional_text(config, "core.attestation.root_ca.tdx", &out->root_ca_path, error) ||
+      !get_optional_text(config, "core.attestation.collateral_file", &out->collateral_path, error) ||
+      !get_optional_text(config, "core.attestation.collateral_cache_dir", &out->collateral_cache_dir, error) ||
+      !config_get_bool(config, "core.attestation.insecure_skip_pccs_tls_verify", &out->insecure_pccs_tls, error) ||
+      !get_optional_text(config, "core.attestation.urls.pccs", &out->pccs_url, error) ||
+      !get_optional_text(config, "core.pccs_url", &older_url, error))
+    return FALSE;
+  if (!out->pccs_url)
+    out->pccs_url = g_steal_pointer(&older_url);
+  return TRUE;
+}
+
 static gboolean read_access(Config *config, GatewayConfig *out, GError **error) {
   return config_get_bool(config, "core.auth.enabled", &out->auth_enabled, error) &&
          get_text(config, "core.auth.url", &out->auth_url, error) &&
@@ -113,10 +131,7 @@ static gboolean read_access(Config *config, GatewayConfig *out, GError **error) 
          get_address(config, "core.admin.address", "core.admin.port", &out->admin_address, error) &&
          get_text(config, "core.admin.auth_token", &out->admin_token, error) &&
          config_get_bool(config, "core.admin.insecure_no_auth", &out->admin_insecure_no_auth, error) &&
-         config_get_bool(config, "core.attestation.insecure_allow_external_trust_anchors", &out->allow_external_root,
-                         error) &&
-         get_optional_text(config, "core.attestation.root_ca.tdx", &out->root_ca_path, error) &&
-         get_optional_text(config, "core.attestation.collateral_file", &out->collateral_path, error);
+         read_attestation(config, out, error);
 }
 
 static gboolean read_plan(Config *config, GatewayConfig *out, GError **error) {
@@ -219,7 +234,8 @@ void gateway_config_free(GatewayConfig *config) {
                    config->rpc_domain, config->auth_url, config->admin_address, config->admin_token,
                    config->wg_public_key, config->wg_ip, config->wg_config_path, config->wg_interface,
                    config->wg_endpoint, config->proxy_cert_chain, config->proxy_cert_key, config->base_domain,
-                   config->proxy_addr, config->app_address_ns_prefix, config->root_ca_path, config->collateral_path};
+                   config->proxy_addr, config->app_address_ns_prefix, config->root_ca_path, config->collateral_path,
+                   config->pccs_url, config->collateral_cache_dir};
   for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
     g_free(texts[i]);
   g_strfreev(config->proxy_tls_versions);

@@ -43,7 +43,8 @@ typedef struct {
   guint64 recycle_interval_ms, recycle_timeout_ms;
 
   gboolean allow_external_root;
-  char *root_ca_path, *collateral_path; /* NULL when not set */
+  char *root_ca_path, *collateral_path, *pccs_url, *collateral_cache_dir; /* NULL when not set */
+  gboolean insecure_pccs_tls;
 } GatewayConfig;
 
 GatewayConfig *gateway_config_load(const char *path, GError **error);

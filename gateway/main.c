@@ -32,7 +32,10 @@ static void raise_descriptor_limit(void) {
 static RatlsVerifier *make_verifier(const GatewayConfig *config, GError **error) {
   RatlsVerifierOptions options = {.root_ca_path = config->root_ca_path,
                                   .allow_external_root = config->allow_external_root,
-                                  .collateral_path = config->collateral_path};
+                                  .collateral_path = config->collateral_path,
+                                  .pccs_url = config->pccs_url,
+                                  .collateral_cache_dir = config->collateral_cache_dir,
+                                  .insecure_pccs_tls = config->insecure_pccs_tls};
   return ratls_verifier_new(&options, error);
 }
 

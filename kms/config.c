@@ -41,6 +41,8 @@ static const char defaults[] =
     "address = \"0.0.0.0\"\n"
     "port = 8000\n"
     "[core.attestation]\n"
+    "collateral_cache_dir = \"/var/cache/dstack-kms/collateral\"\n"
+    "insecure_skip_pccs_tls_verify = false\n"
     "insecure_allow_external_trust_anchors = false\n";
 
 /* Keys of the reference that this program has no use for, so that its configuration files do not draw warnings. */
@@ -174,6 +176,8 @@ static gboolean read_attestation(KmsConfig *config, GError **error) {
                        error) ||
       !get_text_or_null(layers, "core.attestation.root_ca.tdx", &config->root_ca_path, error) ||
       !get_text_or_null(layers, "core.attestation.collateral_file", &config->collateral_path, error) ||
+      !get_text_or_null(layers, "core.attestation.collateral_cache_dir", &config->collateral_cache_dir, error) ||
+      !config_get_bool(layers, "core.attestation.insecure_skip_pccs_tls_verify", &config->insecure_pccs_tls, error) ||
       !get_text_or_null(layers, "core.attestation.urls.pccs", &newer_pccs_url, error) ||
       !get_text_or_null(layers, "core.pccs_url", &config->pccs_url, error))
     return FALSE;

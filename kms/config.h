@@ -36,7 +36,8 @@ typedef struct {
 
   /* Trust in evidence; NULL when unset. */
   gboolean allow_external_root;
-  const char *root_ca_path, *collateral_path, *pccs_url;
+  const char *root_ca_path, *collateral_path, *pccs_url, *collateral_cache_dir;
+  gboolean insecure_pccs_tls;
 
   const char *front_user, *verifier_user, *keyholder_user;
 } KmsConfig;

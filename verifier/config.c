@@ -15,6 +15,8 @@ static const char defaults[] =
     "image_download_url = \"https://download.dstack.org/os-images/mr_{OS_IMAGE_HASH}.tar.gz\"\n"
     "image_download_timeout_secs = 300\n"
     "[attestation]\n"
+    "collateral_cache_dir = \"/var/cache/dstack-verifier/collateral\"\n"
+    "insecure_skip_pccs_tls_verify = false\n"
     "insecure_allow_external_trust_anchors = false\n";
 
 /* The variable that stands over a key, or NULL. */
@@ -95,6 +97,8 @@ static gboolean get_attestation(Config *layers, VerifierConfig *out, GError **er
   if (!get_bool(layers, "attestation.insecure_allow_external_trust_anchors", &out->allow_external_root, error) ||
       !get_text(layers, "attestation.root_ca.tdx", &out->root_ca_tdx, error) ||
       !get_text(layers, "attestation.collateral_file", &out->collateral_file, error) ||
+      !get_text(layers, "attestation.collateral_cache_dir", &out->collateral_cache_dir, error) ||
+      !get_bool(layers, "attestation.insecure_skip_pccs_tls_verify", &out->insecure_pccs_tls, error) ||
       !get_text(layers, "attestation.urls.pccs", &out->pccs_url, error) ||
       !get_text(layers, "pccs_url", &older_url, error))
     return FALSE;
@@ -133,5 +137,6 @@ void verifier_config_free(VerifierConfig *config) {
   g_free(config->pccs_url);
   g_free(config->root_ca_tdx);
   g_free(config->collateral_file);
+  g_free(config->collateral_cache_dir);
   g_free(config);
 }

@@ -9,7 +9,9 @@ typedef struct {
   char *pccs_url;        /* NULL: Intel's */
   gboolean allow_external_root;
   char *root_ca_tdx;     /* NULL: Intel's; PEM file */
-  char *collateral_file; /* NULL: none */
+  char *collateral_file; /* NULL: fetched from pccs_url */
+  char *collateral_cache_dir; /* NULL: in memory only */
+  gboolean insecure_pccs_tls;
 } VerifierConfig;
 
 /* Defaults, then `path` (NULL: dstack-verifier.toml, which may be missing), then the environment: DSTACK_VERIFIER_<KEY>

@@ -63,7 +63,9 @@ static int run(const Arguments *arguments, GError **error) {
   const RatlsVerifierOptions options = {.root_ca_path = config->root_ca_tdx,
                                         .allow_external_root = config->allow_external_root,
                                         .collateral_path = config->collateral_file,
-                                        .pccs_url = config->pccs_url};
+                                        .pccs_url = config->pccs_url,
+                                        .collateral_cache_dir = config->collateral_cache_dir,
+                                        .insecure_pccs_tls = config->insecure_pccs_tls};
   g_autoptr(RatlsVerifier) verifier = ratls_verifier_new(&options, error);
   if (!verifier)
     return EXIT_REFUSED;

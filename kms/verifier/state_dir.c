@@ -31,20 +31,34 @@ static gboolean keep_file(const char **path, GError **error) {
   return TRUE;
 }
 
-static void prepare_cache(const char *cache_dir, const char *user) {
-  g_autofree char *computed = g_build_filename(cache_dir, "computed", NULL);
+static gboolean prepare_cache(const char *dir, const char *user, const char *content) {
   g_autoptr(GError) error = NULL;
-  if (!file_make_dirs(computed, 0755, &error) || !sandbox_give_to_user(computed, user, &error))
-    log_warn("measurements will not be cached: %s", error->message);
+  if (file_make_dirs(dir, 0755, &error) && sandbox_give_to_user(dir, user, &error))
+    return TRUE;
+  log_warn("%s will not be cached: %s", content, error->message);
+  return FALSE;
+}
+
+/* Needed only where collateral is fetched; without it verification works, but not across a restart without a network. */
+static gboolean keep_collateral_cache(KmsConfig *config, GError **error) {
+  if (config->collateral_path || !config->collateral_cache_dir)
+    return TRUE;
+  if (!prepare_cache(config->collateral_cache_dir, config->verifier_user, "collateral")) {
+    config->collateral_cache_dir = NULL;
+    return TRUE;
+  }
+  config->collateral_cache_dir = through_descriptor(config->collateral_cache_dir, error);
+  return config->collateral_cache_dir != NULL;
 }
 
 gboolean state_dir_keep_reachable(KmsConfig *config, GError **error) {
   if (geteuid() != 0 || !*config->verifier_user)
     return TRUE;
   if (config->verify_image) {
-    prepare_cache(config->image_cache_dir, config->verifier_user);
+    g_autofree char *computed = g_build_filename(config->image_cache_dir, "computed", NULL);
+    prepare_cache(computed, config->verifier_user, "measurements");
     if (!(config->image_cache_dir = through_descriptor(config->image_cache_dir, error)))
       return FALSE;
   }
-  return keep_file(&config->root_ca_path, error) && keep_file(&config->collateral_path, error);
+  return keep_collateral_cache(config, error) && keep_file(&config->root_ca_path, error) && keep_file(&config->collateral_path, error);
 }

@@ -24,7 +24,9 @@ KmsVerifier *kms_verifier_new(const KmsConfig *config, int keyholder_fd, GError 
   RatlsVerifierOptions trust = {.root_ca_path = config->root_ca_path,
                                 .allow_external_root = config->allow_external_root,
                                 .collateral_path = config->collateral_path,
-                                .pccs_url = config->pccs_url};
+                                .pccs_url = config->pccs_url,
+                                .collateral_cache_dir = config->collateral_cache_dir,
+                                .insecure_pccs_tls = config->insecure_pccs_tls};
   verifier->cache = evidence_cache_new();
   verifier->images = os_image_checker_new(config->image_cache_dir, config->verify_image);
   verifier->keyholder = keyholder_link_new(keyholder_fd);

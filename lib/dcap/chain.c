@@ -10,6 +10,8 @@ static const DcapCert *at(const GPtrArray *chain, guint i) { return chain->pdata
 
 /* Certificates after the leaf and before the anchor, which may or may not stand at the end of the chain. */
 static guint path_length(const GPtrArray *chain, const DcapTrust *trust) {
+  if (chain->len == 0)
+    return 0;
   return dcap_cert_equal(at(chain, chain->len - 1), trust->root) ? chain->len - 1 : chain->len;
 }
 
@@ -19,7 +21,8 @@ static const DcapCert *issuer_of(const GPtrArray *chain, guint i, guint length, 
 
 /* May `issuer` stand above `below` intermediate certificates and a leaf? */
 static gboolean may_issue(const DcapCert *issuer, guint below) {
-  return issuer->is_ca && issuer->may_sign_certs && (issuer->path_len < 0 || (guint)issuer->path_len >= below);
+  return issuer->is_ca && issuer->may_sign_certs && issuer->may_serve_tls &&
+         (issuer->path_len < 0 || (guint)issuer->path_len >= below);
 }
 
 static DcapFailure check_links(const GPtrArray *chain, guint length, const DcapTrust *trust, GError **error) {
@@ -55,7 +58,7 @@ DcapFailure dcap_anchor_verify(const DcapTrust *trust, GError **error) {
   return dcap_crls_check(trust->crls, trust->n_crls, trust->root, trust->root, trust->now, error);
 }
 
-DcapFailure dcap_chain_verify(const GPtrArray *chain, const DcapTrust *trust, const char *leaf_name, GError **error) {
+DcapFailure dcap_path_verify(const GPtrArray *chain, const DcapTrust *trust, const char *leaf_name, GError **error) {
   if (chain->len < CHAIN_MIN_CERTS)
     return dcap_fail(error, DCAP_CHAIN_INVALID, "%u certificates, expected at least %d", chain->len, CHAIN_MIN_CERTS);
   guint length = path_length(chain, trust);
@@ -66,6 +69,12 @@ DcapFailure dcap_chain_verify(const GPtrArray *chain, const DcapTrust *trust, co
     return dcap_fail(error, DCAP_CHAIN_INVALID, "'%s' is not an '%s'", at(chain, 0)->common_name, leaf_name);
   for (guint i = 0; i < length && failure == DCAP_OK; i++)
     failure = check_dates(at(chain, i), trust->now, error);
+  return failure;
+}
+
+DcapFailure dcap_chain_verify(const GPtrArray *chain, const DcapTrust *trust, const char *leaf_name, GError **error) {
+  DcapFailure failure = dcap_path_verify(chain, trust, leaf_name, error);
+  guint length = path_length(chain, trust);
   for (guint i = 0; i < length && failure == DCAP_OK; i++)
     failure = dcap_crls_check(trust->crls, trust->n_crls, at(chain, i), issuer_of(chain, i, length, trust), trust->now,
                               error);

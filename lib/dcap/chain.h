@@ -31,5 +31,7 @@ typedef struct {
 /* The anchor itself: its dates, and the revocation list it signs. */
 DcapFailure dcap_anchor_verify(const DcapTrust *trust, GError **error);
 /* The whole chain as it stands must be the path: every certificate issued by the next, the last one the anchor or
- * issued by it, none revoked. `leaf_name` must be part of the leaf's common name under Intel's root. */
+ * issued by it, all of them valid now. `leaf_name` must be part of the leaf's common name under Intel's root. */
+DcapFailure dcap_path_verify(const GPtrArray *chain, const DcapTrust *trust, const char *leaf_name, GError **error);
+/* The same, and none of them revoked. */
 DcapFailure dcap_chain_verify(const GPtrArray *chain, const DcapTrust *trust, const char *leaf_name, GError **error);

@@ -54,6 +54,7 @@ static gboolean parse(const json_t *json, DcapCollateral *out, GError **error) {
 
 DcapCollateral *dcap_collateral_parse(const char *text, gsize len, GError **error) {
   g_autoptr(DcapCollateral) collateral = g_new0(DcapCollateral, 1);
+  g_atomic_ref_count_init(&collateral->refs);
   collateral->certs = dcap_cert_cache_new();
   g_autoptr(json_t) json = NULL;
   if (len > DCAP_COLLATERAL_MAX_SIZE)
@@ -66,8 +67,31 @@ DcapCollateral *dcap_collateral_parse(const char *text, gsize len, GError **erro
   return NULL;
 }
 
-void dcap_collateral_free(DcapCollateral *collateral) {
-  if (!collateral)
+DcapCollateral *dcap_collateral_ref(DcapCollateral *collateral) {
+  g_atomic_ref_count_inc(&collateral->refs);
+  return collateral;
+}
+
+/* Documents are valid through their last second, lists until theirs begins. */
+gboolean dcap_collateral_window(const DcapCollateral *collateral, gint64 *from, gint64 *until) {
+  const DcapSignedJson *documents[] = {collateral->tcb_document, collateral->qe_document};
+  *from = G_MININT64;
+  *until = G_MAXINT64;
+  for (guint i = 0; i < G_N_ELEMENTS(documents); i++) {
+    if (!documents[i]->json || !documents[i]->chain)
+      return FALSE;
+    *from = MAX(*from, documents[i]->issued);
+    *until = MIN(*until, documents[i]->next_update);
+  }
+  for (guint i = 0; i < DCAP_N_CRLS; i++) {
+    *from = MAX(*from, collateral->crls[i]->this_update);
+    *until = MIN(*until, collateral->crls[i]->next_update - 1);
+  }
+  return *from <= *until;
+}
+
+void dcap_collateral_unref(DcapCollateral *collateral) {
+  if (!collateral || !g_atomic_ref_count_dec(&collateral->refs))
     return;
   for (guint i = 0; i < DCAP_N_CRLS; i++)
     dcap_crl_free(collateral->crls[i]);

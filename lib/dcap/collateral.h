@@ -16,6 +16,7 @@ enum { DCAP_ROOT_CRL, DCAP_PCK_CRL, DCAP_N_CRLS };
 
 /* Immutable after parsing, but for what is remembered about signatures and certificates, each under its own lock. */
 struct DcapCollateral {
+  gatomicrefcount refs;
   DcapCrl *crls[DCAP_N_CRLS];
   DcapSignedJson *tcb_document, *qe_document;
   DcapTcbInfo *tcb_info;       /* NULL when the text lacks something: tcb_info_error says what */

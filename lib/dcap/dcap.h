@@ -36,7 +36,9 @@ typedef enum {
   DCAP_RESERVED_ATTRIBUTES,
   DCAP_SEPT_VE,
   DCAP_SERVICE_TD,
+  DCAP_REFUSED_BY_POLICY, /* genuine, but not of a state the caller accepts; no class of B.13 */
 } DcapFailure;
+/* The class as machines read it: the strings of B.13, and "refused by policy". */
 const char *dcap_failure_name(DcapFailure failure);
 
 typedef enum {
@@ -56,12 +58,26 @@ typedef struct DcapCollateral DcapCollateral;
 /* Error INVALID or TOO_LARGE; the text begins with "collateral decode". The object may be shared between threads: what
  * it remembers about signatures and certificates is guarded. */
 DcapCollateral *dcap_collateral_parse(const char *json, gsize len, GError **error);
-void dcap_collateral_free(DcapCollateral *collateral);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(DcapCollateral, dcap_collateral_free)
+DcapCollateral *dcap_collateral_ref(DcapCollateral *collateral);
+void dcap_collateral_unref(DcapCollateral *collateral);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DcapCollateral, dcap_collateral_unref)
+/* The first and the last second (Unix) at which none of its parts is too young or too old, by what they say themselves.
+ * FALSE: one of them can't be read, and nothing verifies with it. */
+gboolean dcap_collateral_window(const DcapCollateral *collateral, gint64 *from, gint64 *until);
+
+/* What a caller accepts of a platform that is genuine. A debuggable or revoked one can't be accepted. */
+typedef struct {
+  guint accepted_statuses; /* TCB_STATUS_BIT() of each */
+  guint32
+      min_tcb_evaluation_data; /* tcbEvaluationDataNumber below which TCB info and QE identity are too old; 0: any */
+} DcapPolicy;
+#define TCB_STATUS_BIT(status) (1u << (status))
+#define DCAP_POLICY_STRICT ((DcapPolicy){.accepted_statuses = TCB_STATUS_BIT(TCB_UP_TO_DATE)})
 
 typedef struct {
-  X509 *root; /* trust anchor; NULL: the compiled-in Intel SGX Root CA */
-  gint64 now; /* Unix seconds */
+  X509 *root;               /* trust anchor; NULL: the compiled-in Intel SGX Root CA */
+  gint64 now;               /* Unix seconds */
+  const DcapPolicy *policy; /* NULL: the caller judges the verdict's status itself */
 } DcapOptions;
 
 typedef struct {
@@ -70,14 +86,17 @@ typedef struct {
   TcbStatus platform_status, module_status, qe_status;
   gboolean has_module_status; /* SGX, and TDX modules without an identity of their own, have none */
   GPtrArray *advisory_ids;    /* char*, in order of first appearance */
-  guint8 ppid[16];
-  gboolean external_root; /* verified under a root that is not Intel's */
+  guint8 ppid[16], fmspc[6];
+  guint32 tcb_evaluation_data; /* the lower number of TCB info and QE identity */
+  gboolean external_root;      /* verified under a root that is not Intel's */
 } DcapVerdict;
 void dcap_verdict_clear(DcapVerdict *verdict);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DcapVerdict, dcap_verdict_clear)
 
-/* TRUE only when every check of B.5 passed; then the status is any but TCB_REVOKED, and the caller's policy decides
- * about it. FALSE sets verdict->failure and an UNVERIFIED (or INVALID) error whose text begins with the failure's name.
+/* TRUE only when every check of B.5 passed and the policy accepts; without a policy the status is any but TCB_REVOKED.
+ * FALSE sets verdict->failure and an error whose text begins with the failure's name: INVALID for malformed input,
+ * DENIED for the policy, else UNVERIFIED. The verdict then claims nothing, but for DCAP_REFUSED_BY_POLICY, where it is
+ * complete.
  */
 gboolean dcap_verify(const Quote *quote, const DcapCollateral *collateral, const DcapOptions *options,
                      DcapVerdict *verdict, GError **error);

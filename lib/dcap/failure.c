@@ -29,6 +29,7 @@ static const char *const failure_names[] = {
     [DCAP_RESERVED_ATTRIBUTES] = "reserved",
     [DCAP_SEPT_VE] = "sept_ve",
     [DCAP_SERVICE_TD] = "service td",
+    [DCAP_REFUSED_BY_POLICY] = "refused by policy",
 };
 
 const char *dcap_failure_name(DcapFailure failure) {
@@ -36,7 +37,7 @@ const char *dcap_failure_name(DcapFailure failure) {
   return failure_names[failure];
 }
 
-/* Malformed input is told apart from well-formed input that proves nothing. */
+/* Malformed input is told apart from well-formed input that proves nothing, and from what could not be asked. */
 static DstackErrorCode error_code(DcapFailure failure) {
   switch (failure) {
   case DCAP_PARSE_ERROR:
@@ -45,6 +46,10 @@ static DstackErrorCode error_code(DcapFailure failure) {
   case DCAP_UNSUPPORTED_VENDOR:
   case DCAP_COLLATERAL_DECODE:
     return DSTACK_ERROR_INVALID;
+  case DCAP_COLLATERAL_FETCH:
+    return DSTACK_ERROR_UNAVAILABLE;
+  case DCAP_REFUSED_BY_POLICY:
+    return DSTACK_ERROR_DENIED;
   default:
     return DSTACK_ERROR_UNVERIFIED;
   }

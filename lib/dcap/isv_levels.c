@@ -39,6 +39,14 @@ GPtrArray *dcap_isv_levels_decode(const json_t *owner, const char *what, GError 
   return g_steal_pointer(&levels);
 }
 
+gboolean dcap_evaluation_decode(const json_t *owner, guint32 *out, const char *what, GError **error) {
+  guint64 number;
+  if (!json_get_uint_or(owner, "tcbEvaluationDataNumber", 0, G_MAXUINT32, &number, what, error))
+    return FALSE;
+  *out = (guint32)number;
+  return TRUE;
+}
+
 const DcapIsvLevel *dcap_isv_levels_match(const GPtrArray *levels, guint16 isv_svn) {
   for (guint i = 0; i < levels->len; i++) {
     const DcapIsvLevel *level = levels->pdata[i];

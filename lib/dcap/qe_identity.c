@@ -27,6 +27,7 @@ static gboolean decode(const json_t *json, DcapQeIdentity *out, GError **error) 
   guint64 isv_prod_id;
   out->id = g_strdup(json_get_string(json, "id", WHAT, error));
   if (!out->id || !json_get_uint(json, "version", G_MAXUINT16, &out->version, WHAT, error) ||
+      !dcap_evaluation_decode(json, &out->evaluation, WHAT, error) ||
       !get_misc(json, "miscselect", &out->misc_select, error) ||
       !get_misc(json, "miscselectMask", &out->misc_select_mask, error) ||
       !dcap_json_get_fixed_hex(json, "attributes", out->attributes, sizeof out->attributes, WHAT, error) ||

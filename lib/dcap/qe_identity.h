@@ -11,6 +11,7 @@
 typedef struct {
   char *id; /* "QE", "TD_QE" */
   guint64 version;
+  guint32 evaluation; /* tcbEvaluationDataNumber; 0 when absent */
   guint32 misc_select, misc_select_mask;
   guint8 attributes[16], attributes_mask[16];
   guint8 mr_signer[32];

@@ -120,6 +120,7 @@ DcapTcbInfo *dcap_tcb_info_decode(const json_t *json, GError **error) {
   g_autoptr(DcapTcbInfo) info = g_new0(DcapTcbInfo, 1);
   info->id = g_strdup(json_get_string(json, "id", WHAT, error));
   if (!info->id || !json_get_uint(json, "version", G_MAXUINT16, &info->version, WHAT, error) ||
+      !dcap_evaluation_decode(json, &info->evaluation, WHAT, error) ||
       !dcap_json_get_fixed_hex(json, "fmspc", info->fmspc, sizeof info->fmspc, WHAT, error) ||
       !dcap_json_get_fixed_hex(json, "pceId", info->pce_id, sizeof info->pce_id, WHAT, error))
     return NULL;

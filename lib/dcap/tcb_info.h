@@ -40,6 +40,7 @@ typedef struct {
 typedef struct {
   char *id; /* "SGX", "TDX" */
   guint64 version;
+  guint32 evaluation; /* tcbEvaluationDataNumber; 0 when absent */
   guint8 fmspc[6], pce_id[2];
   GPtrArray *levels;            /* DcapTcbLevel*, highest first */
   DcapModuleSigner module;      /* TDX only, as the next */
@@ -63,5 +64,7 @@ DcapFailure dcap_tcb_info_match_module(const DcapTcbInfo *info, const TdReport *
 /* Levels of the form {tcb:{isvsvn}, tcbStatus, advisoryIDs?} in JSON order; statuses UpToDate, OutOfDate, Revoked only.
  */
 GPtrArray *dcap_isv_levels_decode(const json_t *owner, const char *what, GError **error);
+/* The member tcbEvaluationDataNumber; 0 when absent. */
+gboolean dcap_evaluation_decode(const json_t *owner, guint32 *out, const char *what, GError **error);
 /* The first that `isv_svn` reaches, or NULL. */
 const DcapIsvLevel *dcap_isv_levels_match(const GPtrArray *levels, guint16 isv_svn);

@@ -8,7 +8,9 @@
 #include "dcap/failure.h"
 #include "dcap/header.h"
 #include "dcap/pck.h"
+#include "dcap/precheck.h"
 #include "dcap/status.h"
+#include "dcap/verdict.h"
 
 #include <string.h>
 
@@ -19,7 +21,9 @@
 
 /* One verification on its way through the steps of B.5. */
 typedef struct {
-  const DcapCollateral *collateral;
+  const DcapCollateral *collateral; /* NULL before it was fetched */
+  DcapCertCache *certs;
+  const char *pck_pem; /* NULL: the quote brings its own chain */
   DcapTrust trust;
   GBytes *raw;    /* to be parsed as a step, or NULL */
   Quote **parsed; /* where the parsed quote goes */
@@ -66,28 +70,38 @@ static DcapFailure check_qe_identity(Verification *v, GError **error) {
 }
 
 static DcapFailure parse_pck_chain(Verification *v, GError **error) {
-  const char *pem = v->collateral->pck_chain;
-  gsize len = pem ? strlen(pem) : v->quote->cert_len;
-  if (!pem && v->quote->cert_type != CERT_TYPE_PCK_CHAIN)
+  gsize len = v->pck_pem ? strlen(v->pck_pem) : v->quote->cert_len;
+  if (!v->pck_pem && v->quote->cert_type != CERT_TYPE_PCK_CHAIN)
     return dcap_fail(error, DCAP_CHAIN_INVALID, "neither quote nor collateral has a pck certificate chain");
+  const char *pem = v->pck_pem ? v->pck_pem : (const char *)v->quote->cert_data;
   g_autoptr(GError) why = NULL;
-  v->pck_chain = dcap_chain_parse(pem ? pem : (const char *)v->quote->cert_data, len, v->collateral->certs, &why);
+  v->pck_chain = dcap_chain_parse(pem, len, v->certs, &why);
   return v->pck_chain ? DCAP_OK : dcap_fail(error, DCAP_CHAIN_INVALID, "pck chain: %s", why->message);
+}
+
+/* The certificates are remembered once they have proven to be Intel's. */
+static DcapFailure use_pck_chain(Verification *v, GError **error) {
+  for (guint i = 0; i < v->pck_chain->len; i++)
+    dcap_cert_cache_add(v->certs, v->pck_chain->pdata[i]);
+  const DcapCert *leaf = v->pck_chain->pdata[0];
+  g_autoptr(GError) why = NULL;
+  if (!dcap_pck_from_cert(leaf->x509, &v->pck, &why))
+    return dcap_fail(error, DCAP_PARSE_ERROR, "pck certificate: %s", why->message);
+  return DCAP_OK;
 }
 
 static DcapFailure check_pck_chain(Verification *v, GError **error) {
   DcapFailure failure = parse_pck_chain(v, error);
   if (failure == DCAP_OK)
     failure = dcap_chain_verify(v->pck_chain, &v->trust, PCK_NAME, error);
-  if (failure != DCAP_OK)
-    return failure;
-  for (guint i = 0; i < v->pck_chain->len; i++)
-    dcap_cert_cache_add(v->collateral->certs, v->pck_chain->pdata[i]);
-  const DcapCert *leaf = v->pck_chain->pdata[0];
-  g_autoptr(GError) why = NULL;
-  if (!dcap_pck_from_cert(leaf->x509, &v->pck, &why))
-    return dcap_fail(error, DCAP_PARSE_ERROR, "pck certificate: %s", why->message);
-  return DCAP_OK;
+  return failure == DCAP_OK ? use_pck_chain(v, error) : failure;
+}
+
+static DcapFailure check_pck_path(Verification *v, GError **error) {
+  DcapFailure failure = parse_pck_chain(v, error);
+  if (failure == DCAP_OK)
+    failure = dcap_path_verify(v->pck_chain, &v->trust, PCK_NAME, error);
+  return failure == DCAP_OK ? use_pck_chain(v, error) : failure;
 }
 
 static DcapFailure check_qe_report_signature(Verification *v, GError **error) {
@@ -159,13 +173,34 @@ static DcapFailure check_not_revoked(Verification *v, GError **error) {
 static DcapFailure check_attributes(Verification *v, GError **error) { return dcap_check_attributes(v->quote, error); }
 
 /* The order decides which failure is reported when there are several. */
-static const Step steps[] = {
-    check_anchor,         check_quote_kind, check_tcb_info,
-    check_qe_identity,    check_pck_chain,  check_qe_report_signature,
-    check_qe_report_data, check_qe_policy,  check_quote_signature,
-    check_platform_model, match_tcb,        check_not_revoked,
+static const Step all_steps[] = {
+    check_anchor,
+    check_quote_kind,
+    check_tcb_info,
+    check_qe_identity,
+    check_pck_chain,
+    check_qe_report_signature,
+    check_qe_report_data,
+    check_qe_policy,
+    check_quote_signature,
+    check_platform_model,
+    match_tcb,
+    check_not_revoked,
     check_attributes,
+    NULL,
 };
+
+/* What needs no collateral. */
+static const Step first_steps[] = {
+    check_quote_kind, check_pck_path, check_qe_report_signature, check_qe_report_data, check_quote_signature, NULL,
+};
+
+static DcapFailure run_steps(Verification *v, const Step *steps, GError **error) {
+  DcapFailure failure = DCAP_OK;
+  for (; *steps && failure == DCAP_OK; steps++)
+    failure = (*steps)(v, error);
+  return failure;
+}
 
 static void fill_verdict(const Verification *v, DcapVerdict *verdict) {
   verdict->status = merged_status(v);
@@ -179,9 +214,22 @@ static void fill_verdict(const Verification *v, DcapVerdict *verdict) {
   }
   tcb_advisories_merge(verdict->advisory_ids, v->qe_level->advisory_ids);
   memcpy(verdict->ppid, v->pck.ppid, sizeof verdict->ppid);
+  memcpy(verdict->fmspc, v->pck.fmspc, sizeof verdict->fmspc);
+  verdict->tcb_evaluation_data = MIN(v->collateral->tcb_info->evaluation, v->collateral->qe_identity->evaluation);
 }
 
-static DcapCert *trusted_root(const DcapCollateral *collateral, const DcapOptions *options, GError **error) {
+static DcapFailure judge(const DcapVerdict *verdict, const DcapPolicy *policy, GError **error) {
+  if (!policy)
+    return DCAP_OK;
+  if (!(policy->accepted_statuses & TCB_STATUS_BIT(verdict->status)))
+    return dcap_fail(error, DCAP_REFUSED_BY_POLICY, "tcb status %s", tcb_status_name(verdict->status));
+  if (verdict->tcb_evaluation_data < policy->min_tcb_evaluation_data)
+    return dcap_fail(error, DCAP_REFUSED_BY_POLICY, "tcb evaluation data number %u, expected at least %u",
+                     verdict->tcb_evaluation_data, policy->min_tcb_evaluation_data);
+  return DCAP_OK;
+}
+
+static DcapCert *trusted_root(DcapCertCache *certs, const DcapOptions *options, GError **error) {
   if (!options->root)
     return dcap_cert_ref(dcap_intel_root_cert());
   guint8 *encoded = NULL;
@@ -189,36 +237,36 @@ static DcapCert *trusted_root(const DcapCollateral *collateral, const DcapOption
   g_autoptr(GBytes) der = g_bytes_new(encoded, len > 0 ? (gsize)len : 0);
   OPENSSL_free(encoded);
   g_autoptr(GError) why = NULL;
-  DcapCert *root = dcap_cert_cache_parse(collateral->certs, der, &why);
+  DcapCert *root = dcap_cert_cache_parse(certs, der, &why);
   if (root)
-    dcap_cert_cache_add(collateral->certs, root);
+    dcap_cert_cache_add(certs, root);
   else
     dcap_fail(error, DCAP_CHAIN_INVALID, "trust anchor: %s", why->message);
   return root;
 }
 
+static void set_trust(Verification *v, const DcapCert *root, gint64 now) {
+  v->trust = (DcapTrust){.root = root, .intel_names = dcap_cert_equal(root, dcap_intel_root_cert()), .now = now};
+  if (v->collateral) {
+    v->trust.crls = v->collateral->crls;
+    v->trust.n_crls = DCAP_N_CRLS;
+  }
+}
+
 static gboolean run(Verification *v, const DcapOptions *options, DcapVerdict *verdict, GError **error) {
-  /* Until all steps have passed, the verdict is the worst there is. */
-  *verdict = (DcapVerdict){.failure = DCAP_CHAIN_INVALID,
-                           .status = TCB_REVOKED,
-                           .platform_status = TCB_REVOKED,
-                           .module_status = TCB_REVOKED,
-                           .qe_status = TCB_REVOKED,
-                           .advisory_ids = g_ptr_array_new_with_free_func(g_free)};
-  g_autoptr(DcapCert) root = trusted_root(v->collateral, options, error);
+  dcap_verdict_init(verdict); /* until all steps have passed */
+  v->certs = v->collateral->certs;
+  v->pck_pem = v->collateral->pck_chain;
+  g_autoptr(DcapCert) root = trusted_root(v->certs, options, error);
   if (!root)
     return FALSE;
-  verdict->external_root = !dcap_cert_equal(root, dcap_intel_root_cert());
-  v->trust = (DcapTrust){.root = root,
-                         .intel_names = !verdict->external_root,
-                         .crls = v->collateral->crls,
-                         .n_crls = DCAP_N_CRLS,
-                         .now = options->now};
-  verdict->failure = DCAP_OK;
-  for (guint i = 0; i < G_N_ELEMENTS(steps) && verdict->failure == DCAP_OK; i++)
-    verdict->failure = steps[i](v, error);
-  if (verdict->failure == DCAP_OK)
+  set_trust(v, root, options->now);
+  verdict->external_root = !v->trust.intel_names;
+  verdict->failure = run_steps(v, all_steps, error);
+  if (verdict->failure == DCAP_OK) {
     fill_verdict(v, verdict);
+    verdict->failure = judge(verdict, options->policy, error);
+  }
   g_clear_pointer(&v->pck_chain, g_ptr_array_unref);
   return verdict->failure == DCAP_OK;
 }
@@ -239,4 +287,18 @@ gboolean dcap_verify_bytes(GBytes *raw, const DcapCollateral *collateral, const 
   return verified;
 }
 
-void dcap_verdict_clear(DcapVerdict *verdict) { g_clear_pointer(&verdict->advisory_ids, g_ptr_array_unref); }
+DcapFailure dcap_precheck(const Quote *quote, const char *pck_pem, DcapCertCache *certs, const DcapOptions *options,
+                          DcapPck *pck, DcapCert **leaf, GError **error) {
+  Verification v = {.quote = quote, .pck_pem = pck_pem, .certs = certs};
+  g_autoptr(DcapCert) root = trusted_root(certs, options, error);
+  if (!root)
+    return DCAP_CHAIN_INVALID;
+  set_trust(&v, root, options->now);
+  DcapFailure failure = run_steps(&v, first_steps, error);
+  if (failure == DCAP_OK) {
+    *pck = v.pck;
+    *leaf = dcap_cert_ref(v.pck_chain->pdata[0]);
+  }
+  g_clear_pointer(&v.pck_chain, g_ptr_array_unref);
+  return failure;
+}
