@@ -9,20 +9,17 @@
 #include <stdio.h>
 #include <string.h>
 
-
-
 typedef struct {
   char *image_dir, *memory, *hole64, *qemu_version, *share, *two_pass, *pic, *hotplug_off;
   int cpus, gpus, nvswitches, nics;
   gboolean hugepages, json, log;
 } Options;
 
-static const char teach[] =
-    "Examples:\n"
-    "  dstack-mr measure --image build/image/dstack-0.5.5 --cpu 2 --memory 4G --json\n"
-    "  dstack-mr measure images/dstack-0.5.5/metadata.json -c 1 -m 2G --qemu-version 9.2.1\n\n"
-    "Prints MRTD and RTMR0-2. RTMR3 depends on the app and is replayed from its event log.\n"
-    "Exit status: 0 measured, 1 it could not be, 2 wrong usage.\n";
+static const char teach[] = "Examples:\n"
+                            "  dstack-mr measure --image build/image/dstack-0.5.5 --cpu 2 --memory 4G --json\n"
+                            "  dstack-mr measure images/dstack-0.5.5/metadata.json -c 1 -m 2G --qemu-version 9.2.1\n\n"
+                            "Prints MRTD and RTMR0-2. RTMR3 depends on the app and is replayed from its event log.\n"
+                            "Exit status: 0 measured, 1 it could not be, 2 wrong usage.\n";
 
 static gboolean parse_switch(const char *text, const char *name, gboolean *value, gboolean *set, GError **error) {
   *set = text != NULL;
@@ -35,9 +32,12 @@ static gboolean parse_switch(const char *text, const char *name, gboolean *value
 
 static gboolean describe_vm(const Options *options, MeasureVm *vm, GError **error) {
   gboolean ignored;
-  *vm = (MeasureVm){.cpu_count = (guint32)options->cpus, .qemu_version = options->qemu_version,
-                    .hugepages = options->hugepages, .num_gpus = (guint32)options->gpus,
-                    .num_nvswitches = (guint32)options->nvswitches, .num_nics = (guint32)options->nics,
+  *vm = (MeasureVm){.cpu_count = (guint32)options->cpus,
+                    .qemu_version = options->qemu_version,
+                    .hugepages = options->hugepages,
+                    .num_gpus = (guint32)options->gpus,
+                    .num_nvswitches = (guint32)options->nvswitches,
+                    .num_nics = (guint32)options->nics,
                     .host_share_mode = options->share};
   return units_parse_size(options->memory ? options->memory : "2G", &vm->memory_size, error) &&
          (!options->hole64 || units_parse_size(options->hole64, &vm->pci_hole64_size, error)) &&

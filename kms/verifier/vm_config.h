@@ -19,6 +19,3 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VmConfig, vm_config_clear)
 
 /* Error INVALID: no JSON object, wrong types, no os_image_hash of exactly 32 bytes. */
 gboolean vm_config_parse(const char *text, VmConfig *out, GError **error);
-/* The key alone: the reference's re-serialisation (spec: kms 7.5), extended by the newer fields where they differ from
- * their defaults. */
-char *vm_config_cache_key(const char *text, GError **error);

@@ -12,10 +12,12 @@ gboolean qemu_version_at_least(const QemuVersion *version, guint major, guint mi
 
 typedef struct {
   guint cpus;
-  guint64 memory_size;  /* bytes, whole MiB */
+  guint64 memory_size; /* bytes, whole MiB */
   QemuVersion qemu;
   gboolean pic, smm, hotplug_off, hugepages;
-  guint64 hole64_size;  /* bytes; 0: QEMU's default */
+  guint64 hole64_base; /* 0: what firmware chooses with 46 physical address bits */
+  guint64 hole64_size; /* bytes; 0: QEMU's default */
+  gboolean hole64_empty;
   guint virtio_devices; /* occupied slots from 1 */
   guint root_ports;     /* GPUs and NVSwitches */
 } AcpiMachine;

@@ -6,7 +6,9 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { APIC_ID_LIMIT = 255, DEVFN_ISA = 0xf8, DEFAULT_HOLE64_SHIFT = 35 };
+enum { APIC_ID_LIMIT = 255 };
+#define DEFAULT_HOLE64_BASE G_GUINT64_CONSTANT(0x380000000000)
+#define DEFAULT_HOLE64_SIZE (G_GUINT64_CONSTANT(1) << 35)
 
 static void G_GNUC_PRINTF(2, 3) emit(GByteArray *out, const char *format, ...) {
   va_list args;
@@ -191,12 +193,20 @@ static void cpus(GByteArray *out, const AcpiMachine *machine) {
   aml_assemble(out, text->str);
 }
 
+static char *memory_above_4g(const AcpiMachine *machine) {
+  if (machine->hole64_empty)
+    return g_strdup("");
+  return g_strdup_printf("(memory64 1 %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT ")",
+                         machine->hole64_base ? machine->hole64_base : DEFAULT_HOLE64_BASE,
+                         machine->hole64_size ? machine->hole64_size : DEFAULT_HOLE64_SIZE);
+}
+
 static void host_resources(GByteArray *out, const AcpiMachine *machine) {
-  guint64 hole64 = machine->hole64_size ? machine->hole64_size : G_GUINT64_CONSTANT(1) << DEFAULT_HOLE64_SHIFT;
+  g_autofree char *hole64 = memory_above_4g(machine);
   emit(out,
        "(scope \\_SB.PCI0 (name _CRS (resources (bus 0 0xff) (io 0xcf8 0xcf8 1 8) (io-range 0 0xcf7)"
        "  (io-range 0xd00 0xffff) (memory 1 0xa0000 0xbffff) (memory 0 %" G_GUINT64_FORMAT " 0xdfffffff)"
-       "  (memory 0 0xf0000000 0xfebfffff) (memory64 1 0x380000000000 %" G_GUINT64_FORMAT ")))"
+       "  (memory 0 0xf0000000 0xfebfffff) %s))"
        " (device GPE0 (name _HID \"PNP0A06\") (name _UID \"GPE0 resources\") (name _STA 0xb)"
        "  (name _CRS (resources (io 0x620 0x620 1 16)))) %s)",
        acpi_low_memory(machine), hole64,

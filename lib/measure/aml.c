@@ -1,6 +1,7 @@
 #include "aml.h"
 
 #include "bytes.h"
+#include "guid.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -122,18 +123,6 @@ static void put_buffer(Code *out, const void *data, gsize len) {
   put_integer(body, len);
   put_bytes(body, data, len);
   put_package(out, "\x11", 1, body);
-}
-
-void guid_parse(const char *text, guint8 out[16]) {
-  static const guint8 order[] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
-  guint at = 0;
-  for (const char *p = text; *p && at < 16; p++) {
-    if (*p == '-')
-      continue;
-    out[order[at++]] = (guint8)(g_ascii_xdigit_value(p[0]) << 4 | g_ascii_xdigit_value(p[1]));
-    p++;
-  }
-  g_assert(at == 16);
 }
 
 static void put_eisa(Code *out, const char *id) {

@@ -13,7 +13,9 @@ static inline void put_u8(GByteArray *out, guint value) { put_le(out, value, 1);
 static inline void put_u16(GByteArray *out, guint value) { put_le(out, value, 2); }
 static inline void put_u32(GByteArray *out, guint64 value) { put_le(out, value, 4); }
 static inline void put_u64(GByteArray *out, guint64 value) { put_le(out, value, 8); }
-static inline void put_bytes(GByteArray *out, const void *data, gsize len) { g_byte_array_append(out, data, (guint)len); }
+static inline void put_bytes(GByteArray *out, const void *data, gsize len) {
+  g_byte_array_append(out, data, (guint)len);
+}
 static inline void put_zeros(GByteArray *out, gsize len) {
   gsize before = out->len;
   g_byte_array_set_size(out, (guint)(before + len));

@@ -1,11 +1,9 @@
 #include "tdvf.h"
 
-#include "aml.h"
-#include "bytes.h"
-
 #include "base/error.h"
 #include "base/reader.h"
 #include "crypto/digest.h"
+#include "guid.h"
 
 #include <openssl/evp.h>
 #include <string.h>
@@ -33,12 +31,6 @@ static gboolean invalid(GError **error, const char *why) {
 
 static guint read_u16(const guint8 *at) { return at[0] | at[1] << 8; }
 static guint32 read_u32(const guint8 *at) { return read_u16(at) | (guint32)read_u16(at + 2) << 16; }
-
-static gboolean guid_is(const guint8 *at, const char *text) {
-  guint8 guid[GUID_SIZE];
-  guid_parse(text, guid);
-  return memcmp(at, guid, GUID_SIZE) == 0;
-}
 
 /* Walks the GUID table backwards from the file's end to the entry that tells where the descriptor is. */
 static gboolean find_descriptor(const guint8 *data, gsize size, gsize *offset, GError **error) {
@@ -121,29 +113,35 @@ void tdvf_free(Tdvf *tdvf) {
   g_free(tdvf);
 }
 
-static void add_record(EVP_MD_CTX *digest, const char *kind, guint64 address) {
-  guint8 record[RECORD] = {0};
-  memcpy(record, kind, strlen(kind));
+static guint8 *put_record(guint8 *at, const char *kind, guint64 address) {
+  memset(at, 0, RECORD);
+  memcpy(at, kind, strlen(kind));
   for (guint i = 0; i < 8; i++)
-    record[16 + i] = (guint8)(address >> (8 * i));
-  EVP_DigestUpdate(digest, record, sizeof record);
+    at[16 + i] = (guint8)(address >> (8 * i));
+  return at + RECORD;
 }
 
-static void extend_page(EVP_MD_CTX *digest, guint64 address, const guint8 *content) {
-  for (guint at = 0; at < PAGE; at += CHUNK) {
-    add_record(digest, "MR.EXTEND", address + at);
-    EVP_DigestUpdate(digest, content + at, CHUNK);
+/* What the TDX module hashes for one page, in one piece: at most a record to add it, then its chunks each with one. */
+static void measure_page(EVP_MD_CTX *digest, guint64 address, const guint8 *content, gboolean add, gboolean extend) {
+  guint8 stream[RECORD + (PAGE / CHUNK) * (RECORD + CHUNK)], *end = stream;
+  if (add)
+    end = put_record(end, "MEM.PAGE.ADD", address);
+  for (guint at = 0; extend && at < PAGE; at += CHUNK) {
+    end = put_record(end, "MR.EXTEND", address + at);
+    memcpy(end, content + at, CHUNK);
+    end += CHUNK;
   }
+  EVP_DigestUpdate(digest, stream, (gsize)(end - stream));
 }
 
 static void measure_section(EVP_MD_CTX *digest, const TdvfSection *section, const guint8 *file, gboolean add,
                             gboolean extend) {
-  for (guint64 at = 0; at < section->size; at += PAGE) {
-    if (add && !section->page_aug)
-      add_record(digest, "MEM.PAGE.ADD", section->address + at);
-    if (extend && section->extend)
-      extend_page(digest, section->address + at, file + section->data_offset + at);
-  }
+  add = add && !section->page_aug;
+  extend = extend && section->extend;
+  if (!add && !extend)
+    return;
+  for (guint64 at = 0; at < section->size; at += PAGE)
+    measure_page(digest, section->address + at, extend ? file + section->data_offset + at : NULL, add, extend);
 }
 
 void tdvf_mrtd(const Tdvf *tdvf, gboolean two_pass, guint8 out[48]) {
@@ -159,80 +157,19 @@ void tdvf_mrtd(const Tdvf *tdvf, gboolean two_pass, guint8 out[48]) {
   EVP_MD_CTX_free(digest);
 }
 
-typedef struct {
-  gboolean accepted;
-  guint64 start, end;
-} Range;
-
-static gint by_start(gconstpointer a, gconstpointer b) {
-  const Range *x = a, *y = b;
-  return x->start == y->start ? 0 : x->start < y->start ? -1 : 1;
-}
-
-static void append_range(GArray *ranges, gboolean accepted, guint64 start, guint64 end) {
-  if (start < end)
-    g_array_append_val(ranges, ((Range){accepted, start, end}));
-}
-
-/* Cuts [start, end) out of the unaccepted memory and adds it as accepted. */
-static GArray *accept_range(GArray *ranges, guint64 start, guint64 end) {
-  GArray *next = g_array_new(FALSE, FALSE, sizeof(Range));
-  for (guint i = 0; i < ranges->len; i++) {
-    Range range = g_array_index(ranges, Range, i);
-    if (range.accepted || range.end <= start || range.start >= end) {
-      g_array_append_val(next, range);
-      continue;
-    }
-    append_range(next, FALSE, range.start, MIN(range.end, start));
-    append_range(next, FALSE, MAX(range.start, end), range.end);
-  }
-  append_range(next, TRUE, start, end);
-  g_array_sort(next, by_start);
-  g_array_unref(ranges);
-  return next;
-}
-
-static void put_resource(GByteArray *out, gboolean accepted, guint64 start, guint64 len) {
-  put_u16(out, 3), put_u16(out, 48), put_u32(out, 0);
-  put_zeros(out, 16);
-  put_u32(out, accepted ? 0 : 7), put_u32(out, 7);
-  put_u64(out, start), put_u64(out, len);
-}
-
-/* Memory over the hole goes above 4 GiB. */
-static void put_last_range(GByteArray *out, const Range *last, guint64 memory_size) {
-  if (memory_size < 0xb0000000) {
-    put_resource(out, FALSE, last->start, last->end - last->start);
-    return;
-  }
-  if (last->start < 0x80000000)
-    put_resource(out, FALSE, last->start, 0x80000000 - last->start);
-  if (last->end > 0x80000000)
-    put_resource(out, FALSE, G_GUINT64_CONSTANT(1) << 32, last->end - 0x80000000);
-}
-
-GByteArray *tdvf_td_hob(const Tdvf *tdvf, guint64 memory_size) {
-  GArray *ranges = g_array_new(FALSE, FALSE, sizeof(Range));
-  append_range(ranges, FALSE, 0, memory_size);
-  guint64 hob_base = DEFAULT_HOB;
+gboolean tdvf_td_hob_layout(const Tdvf *tdvf, TdHobLayout *out, GError **error) {
+  *out = (TdHobLayout){.base = DEFAULT_HOB};
   for (guint i = 0; i < tdvf->n_sections; i++) {
     const TdvfSection *section = &tdvf->sections[i];
     if (section->type == TDVF_TD_HOB)
-      hob_base = section->address;
-    if ((section->type == TDVF_TD_HOB || section->type == TDVF_TEMP_MEM) && section->size > 0)
-      ranges = accept_range(ranges, section->address, section->address + section->size);
+      out->base = section->address;
+    if (section->type != TDVF_TD_HOB && section->type != TDVF_TEMP_MEM)
+      continue;
+    if (out->n_ranges == G_N_ELEMENTS(out->ranges))
+      return invalid(error, "too many memory sections");
+    out->ranges[out->n_ranges++] = (TdHobRange){section->address, section->address + section->size};
   }
-  GByteArray *out = g_byte_array_new();
-  put_u16(out, 1), put_u16(out, 56), put_u32(out, 0), put_u32(out, 9), put_u32(out, 0);
-  put_zeros(out, 4 * 8 + 8);
-  for (guint i = 0; i + 1 < ranges->len; i++) {
-    const Range *range = &g_array_index(ranges, Range, i);
-    put_resource(out, range->accepted, range->start, range->end - range->start);
-  }
-  put_last_range(out, &g_array_index(ranges, Range, ranges->len - 1), memory_size);
-  set_le(out, 48, hob_base + out->len + 8, 8);
-  g_array_unref(ranges);
-  return out;
+  return TRUE;
 }
 
 gboolean tdvf_cfv_digest(const Tdvf *tdvf, guint8 out[48], GError **error) {

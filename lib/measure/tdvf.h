@@ -1,11 +1,21 @@
 /* TDX firmware: its metadata, and what the TDX module measures of it (spec: measurement 2, 4.1). */
 #pragma once
 
+#include "td_hob.h"
+
 #include <glib.h>
 
 #define TDVF_MAX_SECTIONS 64
 
-typedef enum { TDVF_BFV, TDVF_CFV, TDVF_TD_HOB, TDVF_TEMP_MEM, TDVF_PERM_MEM, TDVF_PAYLOAD, TDVF_PAYLOAD_PARAM } TdvfType;
+typedef enum {
+  TDVF_BFV,
+  TDVF_CFV,
+  TDVF_TD_HOB,
+  TDVF_TEMP_MEM,
+  TDVF_PERM_MEM,
+  TDVF_PAYLOAD,
+  TDVF_PAYLOAD_PARAM
+} TdvfType;
 
 typedef struct {
   guint32 data_offset, raw_size; /* in the file */
@@ -28,7 +38,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tdvf, tdvf_free)
 
 /* `two_pass`: all pages of a section are added before any is extended. */
 void tdvf_mrtd(const Tdvf *tdvf, gboolean two_pass, guint8 out[48]);
-/* The hand-off block list the TDX module's loader builds, as firmware measures it. */
-GByteArray *tdvf_td_hob(const Tdvf *tdvf, guint64 memory_size);
+/* Which memory the TDX module's loader accepts at build. Error INVALID: more ranges than fit. */
+gboolean tdvf_td_hob_layout(const Tdvf *tdvf, TdHobLayout *out, GError **error);
 /* SHA-384 of the configuration volume. Error INVALID when there is none. */
 gboolean tdvf_cfv_digest(const Tdvf *tdvf, guint8 out[48], GError **error);

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-enum { MAX_CPUS = 4096, MAX_DEVICES = 24 };
-#define MAX_MEMORY (G_GUINT64_CONSTANT(1) << 46)
 static const char what[] = "vm_config";
 
 static gboolean get_u32(const json_t *object, const char *key, guint32 fallback, guint32 max, guint32 *out,
@@ -38,9 +36,9 @@ static gboolean read_hash(const json_t *object, guint8 os_image_hash[32], gboole
 
 static gboolean read_shape(const json_t *object, MeasureVm *vm, GError **error) {
   guint64 memory;
-  if (!get_u32(object, "cpu_count", 0, MAX_CPUS, &vm->cpu_count, error) ||
-      !json_get_uint_or(object, "memory_size", 0, MAX_MEMORY, &memory, what, error) ||
-      !json_get_uint_or(object, "pci_hole64_size", 0, MAX_MEMORY, &vm->pci_hole64_size, what, error) ||
+  if (!get_u32(object, "cpu_count", 0, MEASURE_MAX_CPUS, &vm->cpu_count, error) ||
+      !json_get_uint_or(object, "memory_size", 0, MEASURE_MAX_MEMORY, &memory, what, error) ||
+      !json_get_uint_or(object, "pci_hole64_size", 0, MEASURE_MAX_MEMORY, &vm->pci_hole64_size, what, error) ||
       !json_get_string_or(object, "qemu_version", NULL, &vm->qemu_version, what, error))
     return FALSE;
   vm->memory_size = memory;
@@ -50,20 +48,33 @@ static gboolean read_shape(const json_t *object, MeasureVm *vm, GError **error) 
 }
 
 static gboolean read_devices(const json_t *object, MeasureVm *vm, GError **error) {
-  gboolean swtpm;
-  if (!json_get_bool_or(object, "hugepages", FALSE, &vm->hugepages, what, error) ||
-      !json_get_bool_or(object, "hotplug_off", FALSE, &vm->hotplug_off, what, error) ||
-      !get_u32(object, "num_gpus", 0, MAX_DEVICES, &vm->num_gpus, error) ||
-      !get_u32(object, "num_nvswitches", 0, MAX_DEVICES, &vm->num_nvswitches, error) ||
-      !get_u32(object, "num_nics", 1, MAX_DEVICES, &vm->num_nics, error) ||
-      !get_u32(object, "num_verity_volumes", 0, MAX_DEVICES, &vm->num_verity_volumes, error) ||
-      !json_get_string_or(object, "host_share_mode", NULL, &vm->host_share_mode, what, error) ||
-      !json_get_bool_or(object, "swtpm", FALSE, &swtpm, what, error))
+  return json_get_bool_or(object, "hugepages", FALSE, &vm->hugepages, what, error) &&
+         json_get_bool_or(object, "hotplug_off", FALSE, &vm->hotplug_off, what, error) &&
+         get_u32(object, "num_gpus", 0, MEASURE_MAX_DEVICES, &vm->num_gpus, error) &&
+         get_u32(object, "num_nvswitches", 0, MEASURE_MAX_DEVICES, &vm->num_nvswitches, error) &&
+         get_u32(object, "num_nics", 1, MEASURE_MAX_DEVICES, &vm->num_nics, error) &&
+         get_u32(object, "num_verity_volumes", 0, MEASURE_MAX_DEVICES, &vm->num_verity_volumes, error) &&
+         json_get_string_or(object, "host_share_mode", NULL, &vm->host_share_mode, what, error) &&
+         json_get_string_or(object, "ovmf_variant", NULL, &vm->ovmf_variant, what, error) &&
+         json_get_bool_or(object, "swtpm", FALSE, &vm->swtpm, what, error);
+}
+
+/* Only the variant selects lite mode; a document beside it does not. */
+static gboolean read_variant(const json_t *object, MeasureVm *vm, GError **error) {
+  const char *variant;
+  if (!json_get_string_or(object, "tdx_attestation_variant", "legacy", &variant, what, error))
     return FALSE;
-  if (!swtpm)
+  vm->lite = strcmp(variant, "lite") == 0;
+  if (!vm->lite && strcmp(variant, "legacy") != 0) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "vm_config.tdx_attestation_variant: unknown value");
+    return FALSE;
+  }
+  const json_t *document = json_object_get(object, "tdx_measurement");
+  if (!document || json_is_null(document))
     return TRUE;
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "swtpm measurement is not supported");
-  return FALSE;
+  return json_require_object(document, "vm_config.tdx_measurement", error) &&
+         json_get_string_or(document, "checksum_file", NULL, &vm->tdx_checksum_file, what, error) &&
+         json_get_string_or(document, "measurement", NULL, &vm->tdx_measurement, what, error);
 }
 
 /* The tree lives in a GBytes with a free function, so that the borrowed strings have an owner. */
@@ -77,7 +88,7 @@ gboolean measure_vm_parse(const char *vm_config, MeasureVm *vm, guint8 os_image_
     return FALSE;
   *storage = g_bytes_new_with_free_func("", 0, release_tree, object);
   if (json_require_object(object, what, error) && read_hash(object, os_image_hash, has_hash, error) &&
-      read_shape(object, vm, error) && read_devices(object, vm, error))
+      read_shape(object, vm, error) && read_devices(object, vm, error) && read_variant(object, vm, error))
     return TRUE;
   g_clear_pointer(storage, g_bytes_unref);
   return FALSE;

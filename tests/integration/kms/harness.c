@@ -213,7 +213,7 @@ static void set_register(json_t *entry, const char *key, const guint8 value[48])
 static void write_measurements(Kms *kms) {
   g_autofree char *computed = g_build_filename(kms->image_cache, "computed", NULL);
   g_assert_cmpint(g_mkdir_with_parents(computed, 0755), ==, 0);
-  g_autofree char *key = vm_config_cache_key(VM_CONFIG, NULL);
+  g_autofree char *key = measure_vm_cache_key(VM_CONFIG, NULL);
   g_autoptr(TdxEventLog) log = boot_log();
   g_autoptr(json_t) entry = json_object();
   guint8 value[48];

@@ -17,7 +17,7 @@
 
 static void assert_key(const char *vm_config, const char *expected) {
   g_autoptr(GError) error = NULL;
-  g_autofree char *key = vm_config_cache_key(vm_config, &error);
+  g_autofree char *key = measure_vm_cache_key(vm_config, &error);
   g_assert_no_error(error);
   g_assert_cmpstr(key, ==, expected);
 }
@@ -36,7 +36,7 @@ static void test_cache_key_vector(void) {
 }
 
 static void test_cache_key_covers_newer_fields(void) {
-  g_autofree char *plain = vm_config_cache_key("{" SHAPE "}", NULL);
+  g_autofree char *plain = measure_vm_cache_key("{" SHAPE "}", NULL);
   static const char *const additions[] = {"\"num_nics\":2",
                                           "\"num_verity_volumes\":1",
                                           "\"host_share_mode\":\"vhd\"",
@@ -47,7 +47,7 @@ static void test_cache_key_covers_newer_fields(void) {
                                           NULL};
   for (const char *const *addition = additions; *addition; addition++) {
     g_autofree char *text = g_strdup_printf("{" SHAPE ",%s}", *addition);
-    g_autofree char *key = vm_config_cache_key(text, NULL);
+    g_autofree char *key = measure_vm_cache_key(text, NULL);
     g_assert_cmpstr(key, !=, plain);
   }
 }
