@@ -54,7 +54,7 @@ static const Verb *find_verb(const char *name) {
   return NULL;
 }
 
-/* Takes options that stand before the verb; returns the place of the verb, 0 on a mistake. */
+/* Takes options that stand before the verb; returns the place of what follows. */
 static int skip_common(int argc, char **argv) {
   int at = 1;
   for (; at < argc && *argv[at] == '-'; at++) {
@@ -65,7 +65,7 @@ static int skip_common(int argc, char **argv) {
     else if (strcmp(argv[at], "--url") == 0 && at + 1 < argc)
       cli_options.url = g_strdup(argv[++at]);
     else
-      return 0;
+      break;
   }
   return at;
 }
@@ -75,18 +75,18 @@ int main(int argc, char **argv) {
   log_init("dstack", LOG_WARN);
   g_set_prgname("dstack");
   (void)signal(SIGPIPE, SIG_DFL); /* `dstack list | head` ends quietly */
-  const char *first = argc > 1 ? argv[1] : "--help";
-  if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0) {
+  int at = skip_common(argc, argv);
+  const char *word = argc == 1 ? "--help" : at < argc ? argv[at] : "";
+  if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
     print_help(stdout);
     return CLI_DONE;
   }
-  if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0) {
+  if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
     puts("dstack " DSTACK_VERSION);
     return CLI_DONE;
   }
-  int at = skip_common(argc, argv);
-  const Verb *verb = at > 0 && at < argc ? find_verb(argv[at]) : NULL;
+  const Verb *verb = find_verb(word);
   if (!verb)
-    return cli_usage(at > 0 && at < argc ? "unknown verb '%s'" : "wrong option or no verb", at > 0 && at < argc ? argv[at] : "");
+    return cli_usage(*word == '-' ? "unknown option '%s'" : *word ? "unknown verb '%s'" : "a verb is missing%s", word);
   return verb->run(argc - at, argv + at);
 }

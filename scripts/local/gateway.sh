@@ -1,34 +1,4 @@
-# A gateway on the host. Its identity comes from the KMS like any app's: through a guest agent on a simulated TEE whose
-# measurements are those of the image. Sourced, not run.
-
-readonly gateway_vm='cpu_count: 1, memory_size: 1073741824'
-
-gateway_app_id() { sha256sum "$state/gateway/agent/app-compose.json" | cut -c 1-40; }
-
-write_gateway_app() {
-  mkdir -p "$state/gateway/agent"
-  jq -cn '{manifest_version: 2, name: "dstack-gateway", runner: "docker-compose", docker_compose_file: "services: {}\n",
-           kms_enabled: true}' >"$state/gateway/agent/app-compose.json"
-}
-
-qemu_version() { qemu-system-x86_64 --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p'; }
-
-write_gateway_agent() {
-  local agent=$state/gateway/agent version
-  version=$(qemu_version)
-  cp "$state/tee/seed.hex" "$agent/seed.hex"
-  "$bin/dstack-mr" measure --image "$image_dir" --cpu 1 --memory 1G --qemu-version "$version" --log >"$agent/measurements.json" ||
-    fail "the image could not be measured"
-  jq -cn --arg hash "$(tr -d '\n' <"$image_dir/digest.txt")" --arg version "$version" --arg kms "https://127.0.0.1:$kms_port" \
-    "{kms_urls: [\$kms], gateway_urls: [], pccs_url: null, docker_registry: null, host_api_url: \"vsock://2:10000/api\",
-      vm_config: ({spec_version: 1, os_image_hash: \$hash, $gateway_vm, qemu_version: \$version} | tojson)}" \
-    >"$agent/sys-config.json"
-  cat >"$agent/dstack.toml" <<CONFIG
-[default.core.simulator]
-measurements_file = "measurements.json"
-kms_url = "https://127.0.0.1:$kms_port"
-CONFIG
-}
+# A gateway on the host, whose identity comes from the KMS like any app's. Sourced, not run.
 
 # A certificate authority for *.$base_domain; on a public host certbot gets a real certificate instead.
 make_proxy_certificate() {
@@ -96,17 +66,11 @@ CONFIG
   )
 }
 
-start_gateway_agent() {
-  write_gateway_agent
-  start_daemon gateway-agent "$state/gateway/agent" "$bin/dstack-simulator" -c "$state/gateway/agent/dstack.toml"
-  wait_for gateway-agent 20 curl -fsS -m 5 --unix-socket "$state/gateway/agent/dstack.sock" http://dstack/Info
-}
-
 start_gateway() {
   make_proxy_certificate
   make_wireguard_key
   write_gateway_config
-  DSTACK_AGENT_ADDRESS=unix:$state/gateway/agent/dstack.sock \
+  DSTACK_AGENT_ADDRESS=$(agent_address gateway) \
     start_daemon gateway "$state/gateway" "$bin/dstack-gateway" -c "$state/gateway/gateway.toml"
   wait_for gateway 20 curl -fsSk -m 5 "https://127.0.0.1:$gateway_port/health"
 }

@@ -9,10 +9,14 @@ start_host() {
   publish_hello
   stage "kms, with a fresh simulated root of trust"
   make_simulated_root
-  write_gateway_app
-  start_kms "$(gateway_app_id)"
+  write_agent_app kms false
+  write_agent kms
+  start_agent kms
+  write_agent_app gateway true
+  start_kms "$(agent_app_id gateway)"
   stage "gateway, attested by the kms"
-  start_gateway_agent
+  write_agent gateway "https://127.0.0.1:$kms_port"
+  start_agent gateway
   start_gateway
   stage "vmm with supervisor"
   start_vmm
@@ -21,12 +25,12 @@ start_host() {
 stop_all() {
   stop_daemon vmm
   stop_supervisor
-  for name in gateway gateway-agent kms registry; do stop_daemon "$name"; done
+  for name in gateway gateway-agent kms kms-agent registry; do stop_daemon "$name"; done
   ip link delete "$wireguard_interface" 2>/dev/null || true
 }
 
 daemon_pids() {
-  for name in vmm gateway gateway-agent kms; do pid_of "$name"; done
+  for name in vmm gateway gateway-agent kms kms-agent; do pid_of "$name"; done
   echo "$(cat "$state/vmm/supervisor.pid" 2>/dev/null)" # the file ends without a newline
   pgrep -P "$(pid_of kms)" || true
 }
@@ -48,7 +52,7 @@ page_seconds= worst_daemon_kib=
 # Starts from nothing: everything an earlier run left is ended and forgotten.
 journey() {
   stop_all
-  rm -rf "${state:?}"/{vmm,hello,gateway,kms,registry,run}
+  rm -rf "${state:?}"/{vmm,hello,gateway,kms,agent,registry,run}
   mkdir -p "$state/run" "$state/log"
   start_host
   local created

@@ -41,7 +41,6 @@ type = "dev"
 gateway_app_id = "$1"
 [core.onboard]
 auto_bootstrap_domain = "$host_ip,127.0.0.1"
-quote_enabled = false
 [core.attestation]
 insecure_allow_external_trust_anchors = true
 collateral_file = "$state/tee/collateral.json"
@@ -52,9 +51,9 @@ CONFIG
 start_kms() { # GATEWAY_APP_ID
   mkdir -p "$state/kms"
   write_kms_config "$1"
-  chmod a+rx "$state/tee"
+  chmod a+rx "$state/tee" "$state/agent" "$(agent_dir kms)"
   chmod a+r "$state/tee/root.pem" "$state/tee/collateral.json"
   provide_image
-  start_daemon kms "$state/kms" "$bin/dstack-kms" -c "$state/kms/kms.toml"
+  DSTACK_AGENT_ADDRESS=$(agent_address kms) start_daemon kms "$state/kms" "$bin/dstack-kms" -c "$state/kms/kms.toml"
   wait_for kms 15 kms_call GetMeta
 }
