@@ -24,6 +24,8 @@ void app_keys_free(AppKeys *keys) {
 }
 
 GBytes *app_keys_provider_id(const AppKeys *keys) {
-  GBytes *id = keys->kind == KEY_PROVIDER_KMS ? keys->kms_pubkey : keys->kind == KEY_PROVIDER_LOCAL ? keys->provider_mr : NULL;
+  GBytes *id = keys->kind == KEY_PROVIDER_KMS     ? keys->kms_pubkey
+               : keys->kind == KEY_PROVIDER_LOCAL ? keys->provider_mr
+                                                  : NULL;
   return id ? g_bytes_ref(id) : g_bytes_new(NULL, 0);
 }

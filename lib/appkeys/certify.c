@@ -36,13 +36,15 @@ static ProtobufCBinaryData borrow(GBytes *bytes) {
   return (ProtobufCBinaryData){.len = len, .data = (guint8 *)data}; /* protobuf-c has no const; the call only reads */
 }
 
-static SignedChain *call_sign(PrpcClient *client, GBytes *csr, GBytes *signature, const char *vm_config, GError **error) {
+static SignedChain *call_sign(PrpcClient *client, GBytes *csr, GBytes *signature, const char *vm_config,
+                              GError **error) {
   Kms__SignCertRequest request = KMS__SIGN_CERT_REQUEST__INIT;
   request.api_version = API_VERSION;
   request.csr = borrow(csr);
   request.signature = borrow(signature);
   request.vm_config = (char *)vm_config;
-  return (SignedChain *)prpc_client_call(client, "SignCert", &request.base, &kms__sign_cert_response__descriptor, error);
+  return (SignedChain *)prpc_client_call(client, "SignCert", &request.base, &kms__sign_cert_response__descriptor,
+                                         error);
 }
 
 /* The KMS is a peer like any other: what it answers must be for this key and lead to the CA that was measured. */

@@ -23,7 +23,8 @@ static void wiping_free(void *pointer) {
   free(pointer);
 }
 
-/* Key files pass through jansson, whose copies must not stay behind in freed memory. Fits whatever it allocated before. */
+/* Key files pass through jansson, whose copies must not stay behind in freed memory. Fits whatever it allocated before.
+ */
 static void wipe_json_memory(void) { json_set_alloc_funcs(malloc, wiping_free); }
 
 static void wipe_text(char *text) {
@@ -161,7 +162,8 @@ static json_t *provider_to_json(const AppKeys *keys) {
     return json_pack("{s:{s:s, s:o, s:o, s:s}}", "Kms", "url", keys->kms_url, "pubkey", bytes_hex(keys->kms_pubkey),
                      "tmp_ca_key", secret_text(keys->tmp_ca_key_pem), "tmp_ca_cert", keys->tmp_ca_cert);
   case KEY_PROVIDER_LOCAL:
-    return json_pack("{s:{s:o, s:o}}", "Local", "key", secret_text(keys->ca_key_pem), "mr", bytes_hex(keys->provider_mr));
+    return json_pack("{s:{s:o, s:o}}", "Local", "key", secret_text(keys->ca_key_pem), "mr",
+                     bytes_hex(keys->provider_mr));
   default:
     return json_pack("{s:{s:o}}", "None", "key", secret_text(keys->ca_key_pem));
   }
@@ -169,11 +171,11 @@ static json_t *provider_to_json(const AppKeys *keys) {
 
 gboolean app_keys_save(const AppKeys *keys, const char *path, GError **error) {
   wipe_json_memory();
-  g_autoptr(json_t) root = json_pack(
-      "{s:o, s:o, s:o, s:o, s:s, s:s, s:o}", "disk_crypt_key", secret_hex(keys->disk_crypt_key), "env_crypt_key",
-      secret_hex(keys->env_crypt_key), "k256_key", secret_hex(keys->k256_key), "k256_signature",
-      bytes_hex(keys->k256_signature), "gateway_app_id", keys->gateway_app_id, "ca_cert", keys->ca_cert, "key_provider",
-      provider_to_json(keys));
+  g_autoptr(json_t) root =
+      json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:o}", "disk_crypt_key", secret_hex(keys->disk_crypt_key),
+                "env_crypt_key", secret_hex(keys->env_crypt_key), "k256_key", secret_hex(keys->k256_key),
+                "k256_signature", bytes_hex(keys->k256_signature), "gateway_app_id", keys->gateway_app_id, "ca_cert",
+                keys->ca_cert, "key_provider", provider_to_json(keys));
   if (!root) {
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INTERNAL, "failed to write app keys: a field is missing or no utf-8");
     return FALSE;

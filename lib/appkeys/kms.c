@@ -41,14 +41,15 @@ static GBytes *ca_spki(const char *ca_cert, GError **error) {
 
 static TempCa *get_temp_ca(const char *base_url, GError **error) {
   g_autoptr(PrpcClient) client = kms_client_unverified(base_url, error);
-  return client ? (TempCa *)prpc_client_call(client, "GetTempCaCert", NULL, &kms__get_temp_ca_cert_response__descriptor, error)
+  return client ? (TempCa *)prpc_client_call(client, "GetTempCaCert", NULL, &kms__get_temp_ca_cert_response__descriptor,
+                                             error)
                 : NULL;
 }
 
-static KeyResponse *get_app_key(const char *base_url, const TempCa *temp_ca, TdxPlatform *platform, const char *vm_config,
-                                KmsServerCheck *check, GError **error) {
-  g_autoptr(KmsCredential) credential = kms_credential_new(platform, temp_ca->temp_ca_cert, temp_ca->temp_ca_key,
-                                                           strlen(temp_ca->temp_ca_key), error);
+static KeyResponse *get_app_key(const char *base_url, const TempCa *temp_ca, TdxPlatform *platform,
+                                const char *vm_config, KmsServerCheck *check, GError **error) {
+  g_autoptr(KmsCredential) credential =
+      kms_credential_new(platform, temp_ca->temp_ca_cert, temp_ca->temp_ca_key, strlen(temp_ca->temp_ca_key), error);
   g_autoptr(PrpcClient) client =
       credential ? kms_client_new(base_url, temp_ca->ca_cert, credential, check, error) : NULL;
   if (!client)
@@ -68,8 +69,8 @@ static gboolean take_key(const ProtobufCBinaryData *data, const char *name, Secr
   return FALSE;
 }
 
-/* The CA of the answer must be the one that was trusted, measured and stored. Its key counts, not the certificate's bytes:
- * those differ between replicas. */
+/* The CA of the answer must be the one that was trusted, measured and stored. Its key counts, not the certificate's
+ * bytes: those differ between replicas. */
 static gboolean same_ca(const char *answered, GBytes *trusted_spki, GError **error) {
   if (!*answered)
     return TRUE;
@@ -114,8 +115,8 @@ static AppKeys *keys_for_kms(const char *base_url, const TempCa *temp_ca, GError
   return keys;
 }
 
-static AppKeys *from_base_url(const char *base_url, TdxPlatform *platform, const char *vm_config, RatlsVerifier *verifier,
-                              GError **error) {
+static AppKeys *from_base_url(const char *base_url, TdxPlatform *platform, const char *vm_config,
+                              RatlsVerifier *verifier, GError **error) {
   g_autoptr(TempCa) temp_ca = get_temp_ca(base_url, error);
   g_autoptr(AppKeys) keys = temp_ca ? keys_for_kms(base_url, temp_ca, error) : NULL;
   if (!keys)

@@ -53,8 +53,8 @@ PrpcClient *kms_client_unverified(const char *base_url, GError **error) {
   return client_with(base_url, &(TlsClientOptions){.insecure_no_verify = TRUE}, error);
 }
 
-PrpcClient *kms_client_new(const char *base_url, const char *ca_cert, const KmsCredential *credential, KmsServerCheck *check,
-                           GError **error) {
+PrpcClient *kms_client_new(const char *base_url, const char *ca_cert, const KmsCredential *credential,
+                           KmsServerCheck *check, GError **error) {
   const TlsClientOptions tls = {.ca_pem = ca_cert, .cert_pem = credential->cert_pem, .key_pem = credential->key_pem};
   PrpcClient *client = client_with(base_url, &tls, error);
   if (client)

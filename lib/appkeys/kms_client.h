@@ -13,6 +13,7 @@ typedef struct {
 
 /* For the first call: nothing about the server is known yet, and nothing is checked. */
 PrpcClient *kms_client_unverified(const char *base_url, GError **error);
-/* Trusts certificates under `ca_cert` alone, for the URL's host, of usage "kms:rpc". `check` must outlive the client. */
-PrpcClient *kms_client_new(const char *base_url, const char *ca_cert, const KmsCredential *credential, KmsServerCheck *check,
-                           GError **error);
+/* Trusts certificates under `ca_cert` alone, for the URL's host, of usage "kms:rpc". `check` must outlive the client.
+ */
+PrpcClient *kms_client_new(const char *base_url, const char *ca_cert, const KmsCredential *credential,
+                           KmsServerCheck *check, GError **error);

@@ -25,8 +25,8 @@ static KmsCredential *copy(const KmsCredential *credential) {
   return result;
 }
 
-KmsCredential *kms_credential_new(TdxPlatform *platform, const char *temp_ca_cert, const void *temp_ca_key, gsize key_len,
-                                  GError **error) {
+KmsCredential *kms_credential_new(TdxPlatform *platform, const char *temp_ca_cert, const void *temp_ca_key,
+                                  gsize key_len, GError **error) {
   g_autoptr(X509) issuer = cert_from_pem(temp_ca_cert, strlen(temp_ca_cert), error);
   g_autoptr(EVP_PKEY) issuer_key = issuer ? p256_from_pem(temp_ca_key, key_len, error) : NULL;
   if (!issuer_key) {

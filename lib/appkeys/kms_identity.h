@@ -13,8 +13,8 @@ void kms_credential_free(KmsCredential *credential);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KmsCredential, kms_credential_free)
 
 /* A fresh key, certified by the temp CA with evidence of `platform`. */
-KmsCredential *kms_credential_new(TdxPlatform *platform, const char *temp_ca_cert, const void *temp_ca_key, gsize key_len,
-                                  GError **error);
+KmsCredential *kms_credential_new(TdxPlatform *platform, const char *temp_ca_cert, const void *temp_ca_key,
+                                  gsize key_len, GError **error);
 
 KmsIdentity *kms_identity_new(void);
 void kms_identity_free(KmsIdentity *identity);

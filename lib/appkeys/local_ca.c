@@ -24,7 +24,8 @@ static X509 *issue(X509 *issuer, EVP_PKEY *issuer_key, EVP_PKEY *key, const AppC
   return cert_build(&leaf, key, issuer, issuer_key, error);
 }
 
-char **local_ca_certify(const AppKeys *keys, TdxPlatform *platform, EVP_PKEY *key, const AppCertSpec *spec, GError **error) {
+char **local_ca_certify(const AppKeys *keys, TdxPlatform *platform, EVP_PKEY *key, const AppCertSpec *spec,
+                        GError **error) {
   g_autoptr(X509) issuer = cert_from_pem(keys->ca_cert, strlen(keys->ca_cert), error);
   g_autoptr(EVP_PKEY) issuer_key =
       issuer ? p256_from_pem(secret_peek(keys->ca_key_pem), secret_len(keys->ca_key_pem), error) : NULL;

@@ -3,4 +3,5 @@
 
 #include "appkeys/appkeys.h"
 
-char **local_ca_certify(const AppKeys *keys, TdxPlatform *platform, EVP_PKEY *key, const AppCertSpec *spec, GError **error);
+char **local_ca_certify(const AppKeys *keys, TdxPlatform *platform, EVP_PKEY *key, const AppCertSpec *spec,
+                        GError **error);

@@ -1,5 +1,5 @@
-/* What all connections hold together is bounded, whatever each of them may hold: ten thousand requests that never end must not
- * take the machine's memory. Over the bound the greediest connection is the one that goes. */
+/* What all connections hold together is bounded, whatever each of them may hold: ten thousand requests that never end
+ * must not take the machine's memory. Over the bound the greediest connection is the one that goes. */
 #include "prpc/server_private.h"
 
 #define MAX_HELD (64 * 1024 * 1024) /* bytes of requests and answers in all buffers */

@@ -50,13 +50,22 @@ void prpc_client_set_timeouts(PrpcClient *client, guint connect_ms, guint total_
   client->total_ms = total_ms;
 }
 
-void prpc_client_add_header(PrpcClient *client, const char *header) { g_ptr_array_add(client->headers, g_strdup(header)); }
+void prpc_client_add_header(PrpcClient *client, const char *header) {
+  g_ptr_array_add(client->headers, g_strdup(header));
+}
 
-GBytes *prpc_client_http(PrpcClient *client, const char *verb, const char *path, const char *content_type, const void *body,
-                         gsize len, gsize max_answer, int *status, GError **error) {
+GBytes *prpc_client_http(PrpcClient *client, const char *verb, const char *path, const char *content_type,
+                         const void *body, gsize len, gsize max_answer, int *status, GError **error) {
   g_autoptr(GByteArray) answer = g_byte_array_new();
-  PrpcExchange exchange = {.client = client, .verb = verb, .path = path, .content_type = content_type, .body = body,
-                           .body_len = len, .total_ms = client->total_ms, .answer = answer, .max_answer = max_answer};
+  PrpcExchange exchange = {.client = client,
+                           .verb = verb,
+                           .path = path,
+                           .content_type = content_type,
+                           .body = body,
+                           .body_len = len,
+                           .total_ms = client->total_ms,
+                           .answer = answer,
+                           .max_answer = max_answer};
   if (!prpc_exchange_run(&exchange, status, error))
     return NULL;
   return g_byte_array_free_to_bytes(g_steal_pointer(&answer));
@@ -100,7 +109,8 @@ static ProtobufCMessage *call(PrpcClient *client, const char *method, const Prot
   g_autofree char *path = g_strdup_printf("/%s?json", method);
   g_autofree char *body = request ? prpc_message_to_json(request) : g_strdup("null");
   int status;
-  g_autoptr(GBytes) answer = prpc_client_http(client, "POST", path, NULL, body, strlen(body), MAX_ANSWER, &status, error);
+  g_autoptr(GBytes) answer =
+      prpc_client_http(client, "POST", path, NULL, body, strlen(body), MAX_ANSWER, &status, error);
   if (!answer)
     return NULL;
   if (is_success(client, status))

@@ -10,7 +10,7 @@
 typedef struct {
   PrpcExchange *exchange;
   PrpcClientTls tls;
-  GError *failure; /* set in a callback, more telling than curl's own */
+  GError *failure;  /* set in a callback, more telling than curl's own */
   gboolean stopped; /* by the sink */
 } Transfer;
 
@@ -35,7 +35,8 @@ static void apply_transport(Transfer *transfer, CURL *curl) {
 
 static struct curl_slist *make_headers(const PrpcExchange *exchange) {
   const PrpcClient *client = exchange->client;
-  g_autofree char *type = g_strconcat("Content-Type:", exchange->content_type ? " " : NULL, exchange->content_type, NULL);
+  g_autofree char *type =
+      g_strconcat("Content-Type:", exchange->content_type ? " " : NULL, exchange->content_type, NULL);
   struct curl_slist *headers = curl_slist_append(NULL, type); /* an empty value keeps curl from sending its own */
   headers = curl_slist_append(headers, "Expect:");
   for (guint i = 0; i < client->headers->len; i++)
@@ -70,12 +71,12 @@ static void set_curl_error(Transfer *transfer, CURLcode code, const char *detail
     g_propagate_error(error, g_steal_pointer(&transfer->failure));
     return;
   }
-  DstackErrorCode kind = code == CURLE_OPERATION_TIMEDOUT           ? DSTACK_ERROR_TIMEOUT
-                         : code == CURLE_PEER_FAILED_VERIFICATION   ? DSTACK_ERROR_UNVERIFIED
-                         : code == CURLE_URL_MALFORMAT              ? DSTACK_ERROR_INVALID
-                         : code == CURLE_WEIRD_SERVER_REPLY         ? DSTACK_ERROR_INVALID
-                         : code == CURLE_UNSUPPORTED_PROTOCOL       ? DSTACK_ERROR_INVALID
-                                                                    : DSTACK_ERROR_UNAVAILABLE;
+  DstackErrorCode kind = code == CURLE_OPERATION_TIMEDOUT         ? DSTACK_ERROR_TIMEOUT
+                         : code == CURLE_PEER_FAILED_VERIFICATION ? DSTACK_ERROR_UNVERIFIED
+                         : code == CURLE_URL_MALFORMAT            ? DSTACK_ERROR_INVALID
+                         : code == CURLE_WEIRD_SERVER_REPLY       ? DSTACK_ERROR_INVALID
+                         : code == CURLE_UNSUPPORTED_PROTOCOL     ? DSTACK_ERROR_INVALID
+                                                                  : DSTACK_ERROR_UNAVAILABLE;
   g_set_error(error, DSTACK_ERROR, kind, "%s: %s", transfer->exchange->client->url.base,
               *detail ? detail : curl_easy_strerror(code));
 }

@@ -8,7 +8,8 @@ gboolean prpc_exchange_take(PrpcExchange *exchange, const void *data, gsize len,
   if (exchange->sink)
     return exchange->sink(data, len, exchange->sink_data);
   if (len > exchange->max_answer - exchange->answer->len) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_TOO_LARGE, "the answer is larger than %zu bytes", exchange->max_answer);
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_TOO_LARGE, "the answer is larger than %zu bytes",
+                exchange->max_answer);
     return FALSE;
   }
   g_byte_array_append(exchange->answer, data, (guint)len);

@@ -22,7 +22,7 @@ typedef struct {
   guint total_ms;     /* 0: no limit */
   GByteArray *answer; /* either this, up to max_answer, */
   gsize max_answer;
-  PrpcSink sink;      /* or this gets the answer */
+  PrpcSink sink; /* or this gets the answer */
   gpointer sink_data;
 } PrpcExchange;
 

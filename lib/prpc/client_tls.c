@@ -26,12 +26,13 @@ static gboolean verifies_chain(const PrpcClientTls *tls) {
   return !tls->settings || SSL_CTX_get_verify_mode(tls->settings) != SSL_VERIFY_NONE;
 }
 
-/* Replaces OpenSSL's verification: the chain as always (unless the caller switched it off), then the caller's judgement if
- * there is one. */
+/* Replaces OpenSSL's verification: the chain as always (unless the caller switched it off), then the caller's judgement
+ * if there is one. */
 static int verify_server(X509_STORE_CTX *store, void *data) {
   PrpcClientTls *tls = data;
   if (verifies_chain(tls) && X509_verify_cert(store) != 1) {
-    /* Whatever OpenSSL queued on the way, such as the failed try of a like-named root, would be taken for the reason. */
+    /* Whatever OpenSSL queued on the way, such as the failed try of a like-named root, would be taken for the reason.
+     */
     ERR_clear_error();
     g_set_error(&tls->refusal, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "the server's certificate: %s",
                 X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)));

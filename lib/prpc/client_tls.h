@@ -1,4 +1,5 @@
-/* Inside lib/prpc: the TLS side of a call. curl makes an SSL_CTX for each transfer; the caller's settings are carried over. */
+/* Inside lib/prpc: the TLS side of a call. curl makes an SSL_CTX for each transfer; the caller's settings are carried
+ * over. */
 #pragma once
 
 #include "prpc/client.h"

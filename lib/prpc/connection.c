@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define MAX_READ_AHEAD (2 * HTTP1_MAX_HEAD) /* bytes read ahead of what is being worked on */
-#define READS_A_ROUND 16               /* before other connections get their turn */
-#define MAX_DROPPED (64 * 1024 * 1024) /* bytes of a refused body that are read to let the answer through */
+#define READS_A_ROUND 16                    /* before other connections get their turn */
+#define MAX_DROPPED (64 * 1024 * 1024)      /* bytes of a refused body that are read to let the answer through */
 
 static void settle(PrpcConnection *connection);
 
@@ -125,7 +125,8 @@ static void answer(PrpcConnection *connection) {
 static void hand_to_worker(PrpcConnection *connection, PrpcConnectionState state) {
   enter(connection, state);
   connection->in_worker = TRUE;
-  g_thread_pool_push(connection->server->pool, connection->request, NULL); /* threads may fail to start; it still queues */
+  g_thread_pool_push(connection->server->pool, connection->request,
+                     NULL); /* threads may fail to start; it still queues */
 }
 
 static void answer_too_large(PrpcHttpRequest *request) {

@@ -19,7 +19,8 @@ struct PrpcService {
   gint calls;            /* numbers the calls in the log */
 };
 
-PrpcService *prpc_service_new(const ProtobufCServiceDescriptor *descriptor, const char *trim_prefix, gpointer user_data) {
+PrpcService *prpc_service_new(const ProtobufCServiceDescriptor *descriptor, const char *trim_prefix,
+                              gpointer user_data) {
   PrpcService *service = g_new0(PrpcService, 1);
   service->descriptor = descriptor;
   service->trim_prefix = g_strdup(trim_prefix);
@@ -119,8 +120,8 @@ GBytes *prpc_encode_error(PrpcEncoding encoding, const char *text) {
   return prpc_message_pack(&message.base);
 }
 
-static ProtobufCMessage *decode(const ProtobufCMessageDescriptor *type, PrpcEncoding encoding, const char *query, GBytes *body,
-                                GError **error) {
+static ProtobufCMessage *decode(const ProtobufCMessageDescriptor *type, PrpcEncoding encoding, const char *query,
+                                GBytes *body, GError **error) {
   gsize len;
   const void *data = g_bytes_get_data(body, &len);
   switch (encoding) {
@@ -171,7 +172,8 @@ GBytes *prpc_dispatch(PrpcService *service, PrpcCall *call, PrpcEncoding encodin
   else
     response = call_method(service, index, call, encoding, query, body, &error);
   *ok = response != NULL;
-  log_write(*ok ? LOG_DEBUG : LOG_INFO, "rpc %s.%s id=%u from %s: %s in %" G_GINT64_FORMAT " us", service->descriptor->short_name,
-            call->method, id, call->peer->address, *ok ? "ok" : error->message, g_get_monotonic_time() - start);
+  log_write(*ok ? LOG_DEBUG : LOG_INFO, "rpc %s.%s id=%u from %s: %s in %" G_GINT64_FORMAT " us",
+            service->descriptor->short_name, call->method, id, call->peer->address, *ok ? "ok" : error->message,
+            g_get_monotonic_time() - start);
   return *ok ? encode(response, encoding) : prpc_encode_error(encoding, error->message);
 }

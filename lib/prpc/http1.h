@@ -1,13 +1,13 @@
 /* Inside lib/prpc: a strict HTTP/1.1 codec over memory (RFC 9110, 9112), without any I/O.
  *
- * Everything that two parsers could read in two ways is refused: bare LF, folded lines, white space before a colon, both
- * Content-Length and Transfer-Encoding, codings other than a single "chunked". */
+ * Everything that two parsers could read in two ways is refused: bare LF, folded lines, white space before a colon,
+ * both Content-Length and Transfer-Encoding, codings other than a single "chunked". */
 #pragma once
 
 #include <glib.h>
 
-#define HTTP1_MAX_LINE 16384    /* request line, bytes */
-#define HTTP1_MAX_HEAD 65536    /* request line and headers, bytes */
+#define HTTP1_MAX_LINE 16384 /* request line, bytes */
+#define HTTP1_MAX_HEAD 65536 /* request line and headers, bytes */
 #define HTTP1_MAX_HEADERS 100
 #define HTTP1_MAX_TRAILERS 8192 /* after the last chunk, bytes */
 
@@ -19,15 +19,15 @@ typedef struct {
 typedef struct {
   char *method, *target; /* of a request */
   int status;            /* of an answer */
-  guint minor; /* HTTP/1.<minor>: 0 or 1 */
-  GArray *headers; /* of Http1Header */
+  guint minor;           /* HTTP/1.<minor>: 0 or 1 */
+  GArray *headers;       /* of Http1Header */
   gboolean keep_alive, expect_continue, chunked;
   gboolean has_length;
   guint64 content_length; /* 0 when absent */
 } Http1Head;
 
-/* The length of the head that `data` begins with, including its empty line; 0 when more bytes are needed, -1 when it is over a
- * limit. *scanned remembers what was looked at; 0 at first. Empty lines before the head count as part of it. */
+/* The length of the head that `data` begins with, including its empty line; 0 when more bytes are needed, -1 when it is
+ * over a limit. *scanned remembers what was looked at; 0 at first. Empty lines before the head count as part of it. */
 gssize http1_head_length(const char *data, gsize len, gsize *scanned);
 /* Parses a complete head of `len` bytes. NULL: *status gets the HTTP status to answer (400, 414, 431, 501, 505). */
 Http1Head *http1_head_parse(const char *data, gsize len, int *status);
@@ -45,9 +45,9 @@ typedef enum { HTTP1_BODY_MORE, HTTP1_BODY_DONE, HTTP1_BODY_TOO_LARGE, HTTP1_BOD
 typedef struct {
   guint8 state;
   gboolean chunked;
-  guint64 left;      /* bytes left of the chunk, or of the whole body */
+  guint64 left; /* bytes left of the chunk, or of the whole body */
   gsize max;
-  guint line_len;    /* of the chunk-size line, or of all trailers */
+  guint line_len; /* of the chunk-size line, or of all trailers */
   guint size_digits;
   GByteArray *content;
 } Http1Body;

@@ -5,8 +5,20 @@
 #define MAX_CHUNK_LINE 256
 #define MAX_SIZE_DIGITS 12
 
-enum { STATE_FLAT, STATE_SIZE, STATE_EXTENSION, STATE_SIZE_LF, STATE_DATA, STATE_DATA_CR, STATE_DATA_LF, STATE_TRAILER_START,
-       STATE_TRAILER, STATE_TRAILER_LF, STATE_END_LF, STATE_DONE };
+enum {
+  STATE_FLAT,
+  STATE_SIZE,
+  STATE_EXTENSION,
+  STATE_SIZE_LF,
+  STATE_DATA,
+  STATE_DATA_CR,
+  STATE_DATA_LF,
+  STATE_TRAILER_START,
+  STATE_TRAILER,
+  STATE_TRAILER_LF,
+  STATE_END_LF,
+  STATE_DONE
+};
 
 void http1_body_init(Http1Body *body, const Http1Head *head, gsize max) {
   *body = (Http1Body){.chunked = head->chunked, .max = max, .content = g_byte_array_new()};

@@ -36,7 +36,8 @@ static gboolean parse_number(const char *text, guint64 max, guint64 *out) {
 static gboolean parse_vsock(const char *text, SocketAddress *address) {
   g_auto(GStrv) parts = g_strsplit(text, ":", 3);
   guint64 cid, port;
-  if (g_strv_length(parts) != 2 || !parse_number(parts[0], G_MAXUINT32, &cid) || !parse_number(parts[1], G_MAXUINT32, &port))
+  if (g_strv_length(parts) != 2 || !parse_number(parts[0], G_MAXUINT32, &cid) ||
+      !parse_number(parts[1], G_MAXUINT32, &port))
     return FALSE;
   address->vm = (struct sockaddr_vm){.svm_family = AF_VSOCK, .svm_cid = (guint32)cid, .svm_port = (guint32)port};
   return TRUE;
@@ -48,7 +49,8 @@ static gboolean parse_tcp(const char *text, SocketAddress *address, socklen_t *l
   if (!colon || !parse_number(colon + 1, G_MAXUINT16, &port))
     return FALSE;
   gboolean bracketed = text[0] == '[' && colon > text && colon[-1] == ']';
-  g_autofree char *host = bracketed ? g_strndup(text + 1, (gsize)(colon - text) - 2) : g_strndup(text, (gsize)(colon - text));
+  g_autofree char *host =
+      bracketed ? g_strndup(text + 1, (gsize)(colon - text) - 2) : g_strndup(text, (gsize)(colon - text));
   if (bracketed && inet_pton(AF_INET6, host, &address->in6.sin6_addr) == 1) {
     address->in6.sin6_family = AF_INET6;
     address->in6.sin6_port = htons((guint16)port);
@@ -104,7 +106,8 @@ static gboolean guard_unix_path(PrpcListenSocket *out, const char *path, GError 
   return TRUE;
 }
 
-static gboolean bind_unix(PrpcListenSocket *out, const SocketAddress *address, socklen_t len, mode_t mode, GError **error) {
+static gboolean bind_unix(PrpcListenSocket *out, const SocketAddress *address, socklen_t len, mode_t mode,
+                          GError **error) {
   const char *path = address->un.sun_path;
   if (!guard_unix_path(out, path, error))
     return FALSE;
@@ -145,7 +148,8 @@ static gboolean bind_and_listen(PrpcListenSocket *out, const char *label, const 
   if (address->any.sa_family == AF_UNIX) {
     if (!bind_unix(out, address, len, mode, error))
       return FALSE;
-  } else if (setsockopt(out->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 || bind(out->fd, &address->any, len) != 0) {
+  } else if (setsockopt(out->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+             bind(out->fd, &address->any, len) != 0) {
     dstack_set_errno(error, errno, "failed to bind %s", label);
     return FALSE;
   }

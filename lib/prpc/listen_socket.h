@@ -12,7 +12,8 @@ typedef struct {
 } PrpcListenSocket;
 
 /* Binds and listens. Errors: INVALID address, EXISTS (another process has it), IO, DENIED. */
-gboolean prpc_listen_socket_open(PrpcListenSocket *out, const char *address, const PrpcListenOptions *options, GError **error);
+gboolean prpc_listen_socket_open(PrpcListenSocket *out, const char *address, const PrpcListenOptions *options,
+                                 GError **error);
 void prpc_listen_socket_close(PrpcListenSocket *socket);
 
 /* Fills `peer` for the connected socket `fd`. */

@@ -68,8 +68,8 @@ static void listener_clear(gpointer data) {
 
 void prpc_listener_unref(PrpcListener *listener) { g_rc_box_release_full(listener, listener_clear); }
 
-PrpcListener *prpc_listener_open(PrpcServer *server, const char *address, PrpcRouter *router, const PrpcListenOptions *options,
-                                 GError **error) {
+PrpcListener *prpc_listener_open(PrpcServer *server, const char *address, PrpcRouter *router,
+                                 const PrpcListenOptions *options, GError **error) {
   PrpcListenSocket socket;
   if (!prpc_listen_socket_open(&socket, address, options, error))
     return NULL;

@@ -12,7 +12,7 @@ struct PrpcLoop {
   int wakeup_fd;
   GMutex lock;
   GCond delivered;
-  GQueue letters; /* of Letter, under the lock */
+  GQueue letters;  /* of Letter, under the lock */
   GThread *thread; /* while running, under the lock */
 };
 
@@ -75,7 +75,9 @@ void prpc_loop_free(PrpcLoop *loop) {
   g_free(loop);
 }
 
-struct event_base *prpc_loop_base(PrpcLoop *loop) { return loop->base; }
+struct event_base *prpc_loop_base(PrpcLoop *loop) {
+  return loop->base;
+}
 
 void prpc_loop_run(PrpcLoop *loop) {
   g_mutex_lock(&loop->lock);

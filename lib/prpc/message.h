@@ -5,8 +5,8 @@
 #include <glib.h>
 #include <protobuf-c/protobuf-c.h>
 
-/* All messages use the C library's allocator: fields may be filled with g_strdup(), g_malloc() and the helpers below, and
- * everything is released with prpc_message_free(). */
+/* All messages use the C library's allocator: fields may be filled with g_strdup(), g_malloc() and the helpers below,
+ * and everything is released with prpc_message_free(). */
 ProtobufCMessage *prpc_message_new(const ProtobufCMessageDescriptor *type);
 void prpc_message_free(ProtobufCMessage *message);
 typedef ProtobufCMessage PrpcMessage;
@@ -24,7 +24,9 @@ GBytes *prpc_get_gbytes(const ProtobufCBinaryData *field);
 
 /* google.protobuf.Empty is printed as `null`. Non-ASCII is escaped. */
 char *prpc_message_to_json(const ProtobufCMessage *message);
-ProtobufCMessage *prpc_message_from_json(const ProtobufCMessageDescriptor *type, const char *json, gsize len, GError **error);
+ProtobufCMessage *prpc_message_from_json(const ProtobufCMessageDescriptor *type, const char *json, gsize len,
+                                         GError **error);
 ProtobufCMessage *prpc_message_from_query(const ProtobufCMessageDescriptor *type, const char *query, GError **error);
 GBytes *prpc_message_pack(const ProtobufCMessage *message);
-ProtobufCMessage *prpc_message_unpack(const ProtobufCMessageDescriptor *type, const void *data, gsize len, GError **error);
+ProtobufCMessage *prpc_message_unpack(const ProtobufCMessageDescriptor *type, const void *data, gsize len,
+                                      GError **error);

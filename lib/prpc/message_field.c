@@ -14,7 +14,9 @@ gboolean prpc_field_is_optional(const ProtobufCFieldDescriptor *field) {
   return (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0;
 }
 
-gboolean prpc_field_is_repeated(const ProtobufCFieldDescriptor *field) { return field->label == PROTOBUF_C_LABEL_REPEATED; }
+gboolean prpc_field_is_repeated(const ProtobufCFieldDescriptor *field) {
+  return field->label == PROTOBUF_C_LABEL_REPEATED;
+}
 
 gboolean prpc_field_is_present(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field) {
   if (prpc_field_is_optional(field))
@@ -103,7 +105,8 @@ gboolean prpc_slot_set_integer(void *slot, ProtobufCType type, const char *digit
     value = value * 10 + digit;
   }
   if (!valid) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "expected a whole number from %s%" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT,
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID,
+                "expected a whole number from %s%" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT,
                 is_signed(type) ? "-" : "", integer_limit(type, TRUE), integer_limit(type, FALSE));
     return FALSE;
   }

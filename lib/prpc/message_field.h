@@ -1,4 +1,5 @@
-/* Inside lib/prpc: access to the fields of any message through its descriptor, shared by the JSON, query and wire readers. */
+/* Inside lib/prpc: access to the fields of any message through its descriptor, shared by the JSON, query and wire
+ * readers. */
 #pragma once
 
 #include <glib.h>

@@ -1,5 +1,5 @@
-/* JSON to messages, straight into the fields: no tree in between, so that a body of 10 MiB of unknown members costs nothing,
- * numbers keep all 64 bits, and only known members are compared for duplicates. */
+/* JSON to messages, straight into the fields: no tree in between, so that a body of 10 MiB of unknown members costs
+ * nothing, numbers keep all 64 bits, and only known members are compared for duplicates. */
 #include "prpc/message.h"
 #include "prpc/message_field.h"
 
@@ -16,8 +16,8 @@ typedef struct {
 } Cursor;
 
 static gboolean fail(const Cursor *cursor, GError **error, const char *reason) {
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "invalid json at byte %zu: %s", (gsize)(cursor->at - cursor->start),
-              reason);
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "invalid json at byte %zu: %s",
+              (gsize)(cursor->at - cursor->start), reason);
   return FALSE;
 }
 
@@ -160,7 +160,8 @@ static gboolean read_integer(Cursor *cursor, ProtobufCType type, void *slot, GEr
 typedef gboolean (*ItemReader)(Cursor *cursor, gpointer data, GError **error);
 
 /* Reads "open item, item close", calling `read_item` at the start of each. */
-static gboolean read_sequence(Cursor *cursor, char open, char close, ItemReader read_item, gpointer data, GError **error) {
+static gboolean read_sequence(Cursor *cursor, char open, char close, ItemReader read_item, gpointer data,
+                              GError **error) {
   if (!take(cursor, open))
     return fail(cursor, error, open == '{' ? "expected an object" : "expected an array");
   if (++cursor->depth > MAX_DEPTH)
@@ -278,7 +279,8 @@ static gboolean read_object(Cursor *cursor, ProtobufCMessage *message, GError **
   return ok;
 }
 
-ProtobufCMessage *prpc_message_from_json(const ProtobufCMessageDescriptor *type, const char *json, gsize len, GError **error) {
+ProtobufCMessage *prpc_message_from_json(const ProtobufCMessageDescriptor *type, const char *json, gsize len,
+                                         GError **error) {
   g_autoptr(PrpcMessage) message = prpc_message_new(type);
   if (prpc_type_is_empty(type) || len == 0)
     return g_steal_pointer(&message);

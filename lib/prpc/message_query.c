@@ -14,9 +14,9 @@
 /* A key with a value, or with inner keys, or with a list ("key[]"). */
 typedef struct Node {
   char *key;
-  char *value;           /* NULL when there are inner nodes */
-  GHashTable *by_key;    /* of inner nodes; borrowed keys and nodes */
-  GPtrArray *inner;      /* of Node, owned */
+  char *value;        /* NULL when there are inner nodes */
+  GHashTable *by_key; /* of inner nodes; borrowed keys and nodes */
+  GPtrArray *inner;   /* of Node, owned */
 } Node;
 
 static void node_free(gpointer data) {
@@ -115,7 +115,8 @@ static gboolean set_bool(protobuf_c_boolean *slot, const char *text, GError **er
   return *slot || strcmp(text, "false") == 0 || invalid(error, "expected true or false");
 }
 
-static gboolean set_value(ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, const Node *node, GError **error) {
+static gboolean set_value(ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, const Node *node,
+                          GError **error) {
   if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
     if (node->value)
       return invalid(error, "expected inner keys");

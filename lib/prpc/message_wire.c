@@ -71,7 +71,8 @@ static gboolean check_field(Reader *content, const ProtobufCFieldDescriptor *fie
   /* g_utf8_validate_len() also refuses a NUL inside, which would cut the text in C. */
   if (content->len == 0 || g_utf8_validate_len((const char *)content->data, content->len, NULL))
     return TRUE;
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s: not valid utf-8 text without nul characters", field->name);
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s: not valid utf-8 text without nul characters",
+              field->name);
   return FALSE;
 }
 
@@ -95,7 +96,8 @@ static gboolean check_message(Reader *reader, const ProtobufCMessageDescriptor *
   return FALSE;
 }
 
-ProtobufCMessage *prpc_message_unpack(const ProtobufCMessageDescriptor *type, const void *data, gsize len, GError **error) {
+ProtobufCMessage *prpc_message_unpack(const ProtobufCMessageDescriptor *type, const void *data, gsize len,
+                                      GError **error) {
   if (prpc_type_is_empty(type))
     return prpc_message_new(type);
   Reader reader = reader_init(data, len);

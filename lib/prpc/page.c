@@ -55,13 +55,15 @@ GBytes *prpc_page(int status, const char *accept, const char **content_type) {
   char *text;
   if (prefers_json(accept)) {
     *content_type = "application/json";
-    text = g_strdup_printf("{\n  \"error\": {\n    \"code\": %d,\n    \"reason\": \"%s\",\n    \"description\": \"%s\"\n  }\n}",
-                           status, reason, describe(status));
+    text = g_strdup_printf(
+        "{\n  \"error\": {\n    \"code\": %d,\n    \"reason\": \"%s\",\n    \"description\": \"%s\"\n  }\n}", status,
+        reason, describe(status));
   } else {
     *content_type = "text/html; charset=utf-8";
-    text = g_strdup_printf("<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>%d %s</title></head>\n"
-                           "<body><h1>%d %s</h1><p>%s</p></body>\n</html>\n",
-                           status, reason, status, reason, describe(status));
+    text = g_strdup_printf(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>%d %s</title></head>\n"
+        "<body><h1>%d %s</h1><p>%s</p></body>\n</html>\n",
+        status, reason, status, reason, describe(status));
   }
   return g_bytes_new_take(text, strlen(text));
 }

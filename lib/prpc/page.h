@@ -1,4 +1,5 @@
-/* Inside lib/prpc: the router's own answers, for requests that reach no service and no route (spec: prpc-and-agent-api 1.6). */
+/* Inside lib/prpc: the router's own answers, for requests that reach no service and no route (spec:
+ * prpc-and-agent-api 1.6). */
 #pragma once
 
 #include <glib.h>

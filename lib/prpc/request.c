@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-PrpcHttpRequest *prpc_request_new(PrpcConnection *connection, const PrpcRouter *router, const PrpcPeer *peer, Http1Head *head) {
+PrpcHttpRequest *prpc_request_new(PrpcConnection *connection, const PrpcRouter *router, const PrpcPeer *peer,
+                                  Http1Head *head) {
   PrpcHttpRequest *request = g_new0(PrpcHttpRequest, 1);
   request->connection = connection;
   request->router = router;
@@ -50,7 +51,9 @@ const char *prpc_http_header(PrpcHttpRequest *request, const char *name) {
   return http1_header(request->head, lower);
 }
 
-char *prpc_http_query_value(PrpcHttpRequest *request, const char *name) { return prpc_query_find(request->query, name); }
+char *prpc_http_query_value(PrpcHttpRequest *request, const char *name) {
+  return prpc_query_find(request->query, name);
+}
 
 /* ---- answers ---- */
 
@@ -145,7 +148,8 @@ void prpc_request_write_answer(const PrpcHttpRequest *request, struct evbuffer *
 }
 
 void prpc_write_bare_status(struct evbuffer *out, int status) {
-  evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\ncontent-length: 0\r\nconnection: close\r\n", status, http1_reason(status));
+  evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\ncontent-length: 0\r\nconnection: close\r\n", status,
+                      http1_reason(status));
   write_date(out);
   evbuffer_add(out, "\r\n", 2);
 }

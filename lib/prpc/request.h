@@ -38,7 +38,8 @@ struct PrpcHttpRequest {
   PrpcStream stream;
 };
 
-PrpcHttpRequest *prpc_request_new(PrpcConnection *connection, const PrpcRouter *router, const PrpcPeer *peer, Http1Head *head);
+PrpcHttpRequest *prpc_request_new(PrpcConnection *connection, const PrpcRouter *router, const PrpcPeer *peer,
+                                  Http1Head *head);
 void prpc_request_free(PrpcHttpRequest *request);
 
 /* Answers with the router's page of that status, or, when the request names a method, with the method's error. */

@@ -7,14 +7,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define HEAD_SECONDS 15   /* from the start, or the previous answer, to the end of a request's head */
-#define BODY_SECONDS 120  /* for a whole body */
-#define WRITE_SECONDS 30  /* without any progress */
+#define HEAD_SECONDS 15  /* from the start, or the previous answer, to the end of a request's head */
+#define BODY_SECONDS 120 /* for a whole body */
+#define WRITE_SECONDS 30 /* without any progress */
 #define LINGER_SECONDS 5
-#define GRACE_SECONDS 2   /* of a stop: for requests on their way */
-#define MERCY_SECONDS 3   /* then for handlers that run */
+#define GRACE_SECONDS 2 /* of a stop: for requests on their way */
+#define MERCY_SECONDS 3 /* then for handlers that run */
 #define MAX_WORKERS 256
-#define SPARE_FILES 256   /* file descriptors for everything that is no connection */
+#define SPARE_FILES 256 /* file descriptors for everything that is no connection */
 
 static void on_accept_again(evutil_socket_t fd, short events, void *data) {
   (void)fd, (void)events; /* a timer */
@@ -98,7 +98,8 @@ static void on_signal(evutil_socket_t number, short events, void *data) {
 
 /* ---- making ---- */
 
-/* Every connection is a file descriptor: raises the soft limit as far as it goes, and lowers the bound to what is left. */
+/* Every connection is a file descriptor: raises the soft limit as far as it goes, and lowers the bound to what is left.
+ */
 static guint bound_connections(guint wanted) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -134,7 +135,8 @@ static void make_timers(PrpcServer *server) {
 
 PrpcServer *prpc_server_new(guint workers, guint max_connections, GError **error) {
   if (workers < 1 || workers > MAX_WORKERS || max_connections < 1) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "a server needs 1 to %d workers and some connections", MAX_WORKERS);
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "a server needs 1 to %d workers and some connections",
+                MAX_WORKERS);
     return NULL;
   }
   PrpcLoop *loop = prpc_loop_new(error);

@@ -21,7 +21,8 @@ typedef gboolean (*PrpcHandler)(PrpcCall *call, const ProtobufCMessage *request,
 /* A dispatch table for one protobuf-c service. A method without a handler answers "not implemented yet: <Method>". */
 typedef struct PrpcService PrpcService;
 /* `trim_prefix` (such as "KMS.", or "") is removed from the front of the method name, repeatedly. */
-PrpcService *prpc_service_new(const ProtobufCServiceDescriptor *descriptor, const char *trim_prefix, gpointer user_data);
+PrpcService *prpc_service_new(const ProtobufCServiceDescriptor *descriptor, const char *trim_prefix,
+                              gpointer user_data);
 /* `method` must be in the descriptor: a mistake ends the program. */
 void prpc_service_handle(PrpcService *service, const char *method, PrpcHandler handler);
 /* Body limit of one method in bytes (default 10 MiB), name in any case. */
@@ -54,8 +55,8 @@ typedef gboolean (*PrpcAuthenticator)(X509 *certificate, gpointer user_data, gpo
 
 typedef struct PrpcHttpRequest PrpcHttpRequest;
 const char *prpc_http_method(PrpcHttpRequest *request);
-const char *prpc_http_path(PrpcHttpRequest *request);   /* decoded */
-const char *prpc_http_query(PrpcHttpRequest *request);  /* raw, "" when there is none */
+const char *prpc_http_path(PrpcHttpRequest *request);                     /* decoded */
+const char *prpc_http_query(PrpcHttpRequest *request);                    /* raw, "" when there is none */
 const char *prpc_http_header(PrpcHttpRequest *request, const char *name); /* NULL when absent */
 GBytes *prpc_http_body(PrpcHttpRequest *request);
 const PrpcPeer *prpc_http_peer(PrpcHttpRequest *request);
@@ -92,22 +93,22 @@ void prpc_router_header(PrpcRouter *router, const char *header);
 void prpc_router_free(PrpcRouter *router);
 
 typedef struct {
-  SSL_CTX *tls;                 /* NULL: plain. A reference is taken */
+  SSL_CTX *tls; /* NULL: plain. A reference is taken */
   PrpcAuthenticator authenticator;
   gpointer authenticator_data;
   GDestroyNotify identity_free;
-  mode_t unix_mode;             /* of a unix socket; 0: 0600 */
-  guint32 act_as_vsock_cid;     /* != 0: a unix listener whose peers count as vsock peers with this CID; for VMMs whose
-                                   vsock device is a user-space backend (the backend's socket names the guest) */
-  gint fd;                      /* > 0: an already listening socket (socket activation); the address is then a label */
+  mode_t unix_mode;         /* of a unix socket; 0: 0600 */
+  guint32 act_as_vsock_cid; /* != 0: a unix listener whose peers count as vsock peers with this CID; for VMMs whose
+                               vsock device is a user-space backend (the backend's socket names the guest) */
+  gint fd;                  /* > 0: an already listening socket (socket activation); the address is then a label */
 } PrpcListenOptions;
 
 typedef struct PrpcServer PrpcServer;
 /* `workers` threads run handlers (1..256); `max_connections` bounds all listeners together. */
 PrpcServer *prpc_server_new(guint workers, guint max_connections, GError **error);
 /* Address forms: "unix:PATH", "IP:PORT", "[IPv6]:PORT" (each optionally after "tcp:"), "vsock:CID:PORT" (CID decimal or
- * 0x hex). A unix path is guarded by "<path>.lock" and a stale socket replaced. The listener's id (> 0) can be closed again;
- * 0 on error. The router must outlive the server. */
+ * 0x hex). A unix path is guarded by "<path>.lock" and a stale socket replaced. The listener's id (> 0) can be closed
+ * again; 0 on error. The router must outlive the server. */
 guint prpc_server_listen(PrpcServer *server, const char *address, PrpcRouter *router, const PrpcListenOptions *options,
                          GError **error);
 void prpc_server_unlisten(PrpcServer *server, guint listener);
@@ -115,7 +116,8 @@ void prpc_server_unlisten(PrpcServer *server, guint listener);
 guint16 prpc_server_port(PrpcServer *server, guint listener);
 /* Runs until prpc_server_stop(), SIGINT or SIGTERM; running requests get 2 s, then 3 s more. */
 void prpc_server_run(PrpcServer *server);
-/* As prpc_server_run() in a thread of its own, without touching signals. For tests and programs with another main loop. */
+/* As prpc_server_run() in a thread of its own, without touching signals. For tests and programs with another main loop.
+ */
 void prpc_server_start(PrpcServer *server);
 /* From any thread. */
 void prpc_server_stop(PrpcServer *server);

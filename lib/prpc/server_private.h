@@ -1,4 +1,5 @@
-/* Inside lib/prpc: the server, its listeners and connections. Everything belongs to the loop's thread unless said otherwise. */
+/* Inside lib/prpc: the server, its listeners and connections. Everything belongs to the loop's thread unless said
+ * otherwise. */
 #pragma once
 
 #include "prpc/listen_socket.h"
@@ -18,13 +19,13 @@ typedef struct {
 } PrpcListener;
 
 typedef enum {
-  PRPC_STATE_HEAD,    /* handshake, waiting for a request, or reading its head */
-  PRPC_STATE_CHECK,   /* a worker judges filter and client certificate */
+  PRPC_STATE_HEAD,  /* handshake, waiting for a request, or reading its head */
+  PRPC_STATE_CHECK, /* a worker judges filter and client certificate */
   PRPC_STATE_BODY,
   PRPC_STATE_HANDLER, /* a worker runs the handler */
   PRPC_STATE_WRITE,
-  PRPC_STATE_LINGER,  /* the answer is out; what the peer still sends is dropped */
-  PRPC_STATE_DEAD,    /* the socket is closed; a worker may still hold the request */
+  PRPC_STATE_LINGER, /* the answer is out; what the peer still sends is dropped */
+  PRPC_STATE_DEAD,   /* the socket is closed; a worker may still hold the request */
 } PrpcConnectionState;
 
 struct PrpcConnection {
@@ -89,8 +90,8 @@ PrpcConnection *prpc_budget_victim(const PrpcServer *server);
 void prpc_worker_run(gpointer request, gpointer server);
 
 /* listener.c */
-PrpcListener *prpc_listener_open(PrpcServer *server, const char *address, PrpcRouter *router, const PrpcListenOptions *options,
-                                 GError **error);
+PrpcListener *prpc_listener_open(PrpcServer *server, const char *address, PrpcRouter *router,
+                                 const PrpcListenOptions *options, GError **error);
 void prpc_listener_arm(PrpcListener *listener);
 /* No more connections; the memory goes with the last connection. */
 void prpc_listener_close(PrpcListener *listener);

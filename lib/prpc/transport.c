@@ -109,7 +109,7 @@ PrpcIo prpc_transport_write(PrpcTransport *transport, struct evbuffer *out) {
 void prpc_transport_finish(PrpcTransport *transport) {
   ERR_clear_error();
   if (transport->ssl && transport->handshaken)
-    (void)SSL_shutdown(transport->ssl); /* a courtesy: the peer has the whole answer */
+    (void)SSL_shutdown(transport->ssl);   /* a courtesy: the peer has the whole answer */
   (void)shutdown(transport->fd, SHUT_WR); /* fails only when the peer is gone */
 }
 

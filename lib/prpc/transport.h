@@ -1,20 +1,21 @@
-/* Inside lib/prpc: a non-blocking stream socket, plain or TLS. It keeps nothing but the socket and the TLS session: buffers
- * belong to the caller, so that an idle connection costs next to nothing. */
+/* Inside lib/prpc: a non-blocking stream socket, plain or TLS. It keeps nothing but the socket and the TLS session:
+ * buffers belong to the caller, so that an idle connection costs next to nothing. */
 #pragma once
 
 #include <event2/buffer.h>
 #include <glib.h>
 #include <openssl/ssl.h>
 
-/* The user-space vsock device breaks when a guest writes 32 KiB or more at once, so no end of a vsock connection does. */
+/* The user-space vsock device breaks when a guest writes 32 KiB or more at once, so no end of a vsock connection does.
+ */
 #define PRPC_VSOCK_MAX_WRITE 16384
 
 typedef struct {
   int fd;
-  gsize max_write;                 /* bytes handed to the socket at once; 0: any number */
-  SSL *ssl;                        /* NULL: plain */
+  gsize max_write; /* bytes handed to the socket at once; 0: any number */
+  SSL *ssl;        /* NULL: plain */
   gboolean handshaken;
-  gboolean drained;                /* the last read took all there was */
+  gboolean drained;                            /* the last read took all there was */
   gboolean read_wants_write, write_wants_read; /* TLS may need the other direction to go on */
 } PrpcTransport;
 

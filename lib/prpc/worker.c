@@ -14,7 +14,8 @@ static gboolean authenticate(PrpcHttpRequest *request) {
   connection->authenticated =
       options->authenticator(connection->certificate, options->authenticator_data, &connection->identity, &error);
   if (!connection->authenticated) {
-    log_info("refused client certificate of %s: %s", request->peer->address, error ? error->message : "no reason given");
+    log_info("refused client certificate of %s: %s", request->peer->address,
+             error ? error->message : "no reason given");
     prpc_request_answer_error(request, error ? error->message : "client certificate refused");
   }
   return connection->authenticated;
@@ -39,8 +40,7 @@ static void call_method(PrpcHttpRequest *request) {
       .method = request->target.method,
   };
   gboolean ok;
-  GBytes *answer =
-      prpc_dispatch(request->target.service, &call, request->encoding, request->query, request->body, &ok);
+  GBytes *answer = prpc_dispatch(request->target.service, &call, request->encoding, request->query, request->body, &ok);
   prpc_request_answer_bytes(request, ok ? 200 : 400, prpc_encoding_content_type(request->encoding), answer);
 }
 

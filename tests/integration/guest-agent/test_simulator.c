@@ -152,7 +152,8 @@ static void test_quote(void) {
   digest_sha256(text, strlen(text), hash);
   g_assert_cmpmem(g_bytes_get_data(evidence->app_info->compose_hash, NULL), 32, hash, 32);
   g_autofree char *app_id = hex_encode_bytes(evidence->app_info->app_id);
-  g_assert_cmpstr(app_id, ==, "ea549f02e1a25fabd1cb788380e033ec5461b2ff"); /* as configured: it owns the keys' signature */
+  g_assert_cmpstr(app_id, ==,
+                  "ea549f02e1a25fabd1cb788380e033ec5461b2ff"); /* as configured: it owns the keys' signature */
   guint8 too_long[65] = {0};
   DstackGuest__RawQuoteArgs args = DSTACK_GUEST__RAW_QUOTE_ARGS__INIT;
   args.report_data = (ProtobufCBinaryData){.len = sizeof too_long, .data = too_long};

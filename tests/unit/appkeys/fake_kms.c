@@ -178,7 +178,8 @@ static void serve(FakeKms *kms) {
   kms->server = prpc_server_new(2, 16, &error);
   g_assert_no_error(error);
   g_autoptr(SSL_CTX) tls = make_tls(kms);
-  const guint listener = prpc_server_listen(kms->server, "127.0.0.1:0", kms->router, &(PrpcListenOptions){.tls = tls}, &error);
+  const guint listener =
+      prpc_server_listen(kms->server, "127.0.0.1:0", kms->router, &(PrpcListenOptions){.tls = tls}, &error);
   g_assert_no_error(error);
   kms->url = g_strdup_printf("https://127.0.0.1:%u", prpc_server_port(kms->server, listener));
   prpc_server_start(kms->server);

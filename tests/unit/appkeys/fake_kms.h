@@ -5,14 +5,14 @@
 #include "simulated_tee.h"
 
 typedef struct {
-  const char *usage;          /* of the server's certificate; NULL: none */
-  const char *host;           /* its alternative name */
-  SimulatedTee *evidence_of;  /* puts evidence for the server's key in its certificate */
-  gboolean stolen_evidence;   /* evidence for another key instead */
+  const char *usage;         /* of the server's certificate; NULL: none */
+  const char *host;          /* its alternative name */
+  SimulatedTee *evidence_of; /* puts evidence for the server's key in its certificate */
+  gboolean stolen_evidence;  /* evidence for another key instead */
   gboolean other_ca_in_answer;
   gboolean short_disk_key;
   gboolean certifies_other_key;
-  gboolean foreign_chain;     /* SignCert answers a chain under another root */
+  gboolean foreign_chain; /* SignCert answers a chain under another root */
   gboolean refuses;
 } FakeKmsOptions;
 

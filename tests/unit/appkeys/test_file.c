@@ -9,8 +9,9 @@
 #include <sys/stat.h>
 
 #define KEY "1122e1f340c19407adc5ec531ac98d72bcf702bf7858f6fa49b5be79b61e4d5b"
-#define SIGNATURE                                                                                                       \
-  "2f431c7956869a4fe3e028c5f9518a935e2d01e81a3628f8b1d178fc2fac7b6d2405ace433624e5568e23c4ed291dbaf60dac79b756837c0fe7" \
+#define SIGNATURE                                                                                                      \
+  "2f431c7956869a4fe3e028c5f9518a935e2d01e81a3628f8b1d178fc2fac7b6d2405ace433624e5568e23c4ed291dbaf60dac79b756837c0fe" \
+  "7"                                                                                                                  \
   "45154ebfdc0a601"
 
 typedef struct {
@@ -39,7 +40,8 @@ static char *file_text(const char *member, const char *value) {
       {"k256_signature", "\"" SIGNATURE "\""},
       {"gateway_app_id", "\"any\""},
       {"ca_cert", "\"PEM\\n\""},
-      {"key_provider", "{\"Kms\":{\"url\":\"https://k/prpc\",\"pubkey\":\"aabb\",\"tmp_ca_key\":\"K\",\"tmp_ca_cert\":\"C\"}}"},
+      {"key_provider",
+       "{\"Kms\":{\"url\":\"https://k/prpc\",\"pubkey\":\"aabb\",\"tmp_ca_key\":\"K\",\"tmp_ca_cert\":\"C\"}}"},
   };
   GString *text = g_string_new("{");
   for (gsize i = 0; i < G_N_ELEMENTS(members); i++) {

@@ -119,8 +119,7 @@ static void test_wrong_answers(Fixture *fixture, gconstpointer unused) {
 static void test_no_kms(Fixture *fixture, gconstpointer unused) {
   (void)unused;
   g_autoptr(GError) error = NULL;
-  g_assert_null(
-      app_keys_from_kms("https://127.0.0.1:1", fixture->tee->platform, VM_CONFIG, fixture->verifier, &error));
+  g_assert_null(app_keys_from_kms("https://127.0.0.1:1", fixture->tee->platform, VM_CONFIG, fixture->verifier, &error));
   g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_UNAVAILABLE);
   g_assert_true(g_str_has_prefix(error->message, "failed to get app keys from https://127.0.0.1:1: "));
 }
@@ -166,8 +165,10 @@ static void assert_certificate_refused(Fixture *fixture, const FakeKmsOptions *o
 
 static void test_wrong_certificates(Fixture *fixture, gconstpointer unused) {
   (void)unused;
-  assert_certificate_refused(fixture, &(FakeKmsOptions){.usage = "kms:rpc", .certifies_other_key = TRUE}, "another key");
-  assert_certificate_refused(fixture, &(FakeKmsOptions){.usage = "kms:rpc", .foreign_chain = TRUE}, "certificate chain");
+  assert_certificate_refused(fixture, &(FakeKmsOptions){.usage = "kms:rpc", .certifies_other_key = TRUE},
+                             "another key");
+  assert_certificate_refused(fixture, &(FakeKmsOptions){.usage = "kms:rpc", .foreign_chain = TRUE},
+                             "certificate chain");
 }
 
 /* An app's certificate under the same root is no KMS, whatever its names. */

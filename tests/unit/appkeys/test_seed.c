@@ -107,7 +107,8 @@ static char **certify(Fixture *fixture, EVP_PKEY *key, const AppCertSpec *spec) 
 static void test_leaf(Fixture *fixture, gconstpointer unused) {
   (void)unused;
   g_autoptr(EVP_PKEY) key = p256_generate();
-  const AppCertSpec spec = {.subject = "app", .alt_names = (const char *const[]){"a.example", NULL}, .server_auth = TRUE};
+  const AppCertSpec spec = {
+      .subject = "app", .alt_names = (const char *const[]){"a.example", NULL}, .server_auth = TRUE};
   g_auto(GStrv) chain = certify(fixture, key, &spec);
   g_autoptr(X509) leaf = parse(chain[0]);
   g_autoptr(X509) root = parse(chain[1]);

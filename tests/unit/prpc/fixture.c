@@ -15,7 +15,8 @@
 
 /* ---- handlers ---- */
 
-static gboolean get_key(PrpcCall *call, const ProtobufCMessage *message, ProtobufCMessage *answer, gpointer data, GError **error) {
+static gboolean get_key(PrpcCall *call, const ProtobufCMessage *message, ProtobufCMessage *answer, gpointer data,
+                        GError **error) {
   (void)data;
   const DstackGuest__GetKeyArgs *request = (const DstackGuest__GetKeyArgs *)message;
   DstackGuest__GetKeyResponse *response = (DstackGuest__GetKeyResponse *)answer;
@@ -47,7 +48,8 @@ static gboolean emit_event(PrpcCall *call, const ProtobufCMessage *request, Prot
   return TRUE;
 }
 
-static gboolean info(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *answer, gpointer data, GError **error) {
+static gboolean info(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *answer, gpointer data,
+                     GError **error) {
   (void)call, (void)request, (void)data, (void)error;
   DstackGuest__AppInfo *response = (DstackGuest__AppInfo *)answer;
   prpc_set_string(&response->app_name, "n\xc3\xa4me");
@@ -69,7 +71,8 @@ static void hello(PrpcHttpRequest *request, gpointer data) {
   (void)data;
   g_autofree char *name = prpc_http_query_value(request, "name");
   g_autofree char *text = g_strconcat("hello ", name ? name : "nobody", NULL);
-  prpc_http_reply(request, 200, "text/plain", text, strlen(text), (const char *const[]){"X-Extra: yes", "X-Evil: a\r\nb", NULL});
+  prpc_http_reply(request, 200, "text/plain", text, strlen(text),
+                  (const char *const[]){"X-Extra: yes", "X-Evil: a\r\nb", NULL});
 }
 
 static void echo(PrpcHttpRequest *request, gpointer data) {
@@ -216,7 +219,8 @@ static X509 *sign(EVP_PKEY *key, const char *name, const char *alt_name, X509 *i
   X509_set_pubkey(certificate, key);
   X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC, (const guchar *)name, -1, -1, 0);
   X509_set_issuer_name(certificate, X509_get_subject_name(issuer ? issuer : certificate));
-  g_autofree char *alternative = alt_name ? g_strconcat(g_hostname_is_ip_address(alt_name) ? "IP:" : "DNS:", alt_name, NULL) : NULL;
+  g_autofree char *alternative =
+      alt_name ? g_strconcat(g_hostname_is_ip_address(alt_name) ? "IP:" : "DNS:", alt_name, NULL) : NULL;
   X509_EXTENSION *extension = alt_name ? X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, alternative)
                                        : X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
   X509_add_ext(certificate, extension, -1);

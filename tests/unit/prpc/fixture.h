@@ -31,7 +31,8 @@ char *exchange(Fixture *fixture, const char *text);
 int status_of(const char *answer);
 const char *body_of(const char *answer);
 
-/* A self-signed CA, and a leaf it signed for `alt_name` (an IP address becomes iPAddress), without extended key usage. */
+/* A self-signed CA, and a leaf it signed for `alt_name` (an IP address becomes iPAddress), without extended key usage.
+ */
 typedef struct {
   X509 *ca, *certificate;
   EVP_PKEY *ca_key, *key;

@@ -30,7 +30,8 @@ static void test_unix_and_tcp(void) {
   g_autoptr(Fixture) fixture = fixture_new();
   g_autoptr(GError) error = NULL;
   g_autofree char *prefixed = g_strconcat(fixture->unix_url, "|/prpc/", NULL);
-  g_autofree char *tcp = g_strdup_printf("http://127.0.0.1:%u/prpc", prpc_server_port(fixture->server, fixture->tcp_listener));
+  g_autofree char *tcp =
+      g_strdup_printf("http://127.0.0.1:%u/prpc", prpc_server_port(fixture->server, fixture->tcp_listener));
   for (const char *const *url = (const char *const[]){fixture->unix_url, prefixed, tcp, NULL}; *url; url++) {
     g_autoptr(PrpcClient) client = prpc_client_new(*url, &error);
     g_assert_no_error(error);
@@ -116,7 +117,8 @@ static void test_good_answers(void) {
       "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n" OK_BODY,
       "HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"key\r\n7;x\r\n\":\"41\"}\r\n0\r\nA: b\r\n\r\n",
       "HTTP/1.0 200 OK\r\n\r\n" OK_BODY,
-      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n" OK_BODY,
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: "
+      "12\r\n\r\n" OK_BODY,
       "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n" OK_BODY "more than was said",
   };
   for (gsize i = 0; i < G_N_ELEMENTS(answers); i++) {
@@ -181,7 +183,8 @@ static void test_no_answer_in_time(void) {
 
 static void test_nobody_there(void) {
   g_autoptr(Fixture) fixture = fixture_new();
-  g_autofree char *closed = g_strdup_printf("http://127.0.0.1:%u", prpc_server_port(fixture->server, fixture->tcp_listener));
+  g_autofree char *closed =
+      g_strdup_printf("http://127.0.0.1:%u", prpc_server_port(fixture->server, fixture->tcp_listener));
   prpc_server_unlisten(fixture->server, fixture->tcp_listener);
   const char *const urls[] = {closed, "unix:/nonexistent/socket", "vsock+unix:/nonexistent/socket:1"};
   for (gsize i = 0; i < G_N_ELEMENTS(urls); i++) {
@@ -194,8 +197,19 @@ static void test_nobody_there(void) {
 }
 
 static void test_urls(void) {
-  static const char *const bad[] = {"", "x", "http://", "ftp://x", "unix:", "unix:|/a", "unix:/a|b", "vsock://1", "vsock://x:1",
-                                    "vsock://1:99999999999", "vsock+unix:/a", "vsock+unix:/a:x", "vsock+unix::1"};
+  static const char *const bad[] = {"",
+                                    "x",
+                                    "http://",
+                                    "ftp://x",
+                                    "unix:",
+                                    "unix:|/a",
+                                    "unix:/a|b",
+                                    "vsock://1",
+                                    "vsock://x:1",
+                                    "vsock://1:99999999999",
+                                    "vsock+unix:/a",
+                                    "vsock+unix:/a:x",
+                                    "vsock+unix::1"};
   for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
     g_autoptr(GError) error = NULL;
     g_assert_null(prpc_client_new(bad[i], &error));
@@ -212,7 +226,8 @@ static gboolean count_some(const void *data, gsize len, gpointer total) {
 
 static void test_bounds_and_streams(void) {
   g_autoptr(Fixture) fixture = fixture_new();
-  g_autofree char *tcp = g_strdup_printf("http://127.0.0.1:%u", prpc_server_port(fixture->server, fixture->tcp_listener));
+  g_autofree char *tcp =
+      g_strdup_printf("http://127.0.0.1:%u", prpc_server_port(fixture->server, fixture->tcp_listener));
   g_autofree char *body = g_strnfill(100001, 'x');
   for (const char *const *url = (const char *const[]){fixture->unix_url, tcp, NULL}; *url; url++) {
     g_autoptr(PrpcClient) client = prpc_client_new(*url, NULL);
@@ -220,7 +235,8 @@ static void test_bounds_and_streams(void) {
     int status;
     g_assert_null(prpc_client_http(client, "POST", "/echo", NULL, body, 100001, 100000, &status, &error));
     g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_TOO_LARGE);
-    g_autoptr(GBytes) fits = prpc_client_http(client, "PUT", "/echo", "text/plain", body, 100000, 100000, &status, NULL);
+    g_autoptr(GBytes) fits =
+        prpc_client_http(client, "PUT", "/echo", "text/plain", body, 100000, 100000, &status, NULL);
     g_assert_cmpuint(g_bytes_get_size(fits), ==, 100000);
     g_autoptr(GBytes) head = prpc_client_http(client, "HEAD", "/hello", NULL, NULL, 0, 100, &status, NULL);
     g_assert_cmpuint(g_bytes_get_size(head), ==, 0);

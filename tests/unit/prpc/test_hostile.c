@@ -1,4 +1,5 @@
-/* The server among slow, greedy, rude and very many clients: each gets what it deserves, and everybody else is served. */
+/* The server among slow, greedy, rude and very many clients: each gets what it deserves, and everybody else is served.
+ */
 #include "fixture.h"
 
 #include "prpc/server_private.h"
@@ -233,8 +234,9 @@ static void test_pipelining(void) {
   g_autoptr(Fixture) fixture = fixture_new();
   GString *all = g_string_new(NULL);
   for (guint i = 0; i < REQUESTS; i++)
-    g_string_append_printf(all, i % 3 ? "GET /hello?name=n%05u HTTP/1.1\r\n\r\n"
-                                      : "POST /GetKey?json HTTP/1.1\r\nContent-Length: 17\r\n\r\n{\"path\":\"n%05u\"}",
+    g_string_append_printf(all,
+                           i % 3 ? "GET /hello?name=n%05u HTTP/1.1\r\n\r\n"
+                                 : "POST /GetKey?json HTTP/1.1\r\nContent-Length: 17\r\n\r\n{\"path\":\"n%05u\"}",
                            i);
   g_autofree char *requests = g_string_free(all, FALSE);
   int fd = fixture_connect(fixture);
@@ -261,6 +263,12 @@ static void test_pipelining(void) {
 /* ---- ten thousand clients ---- */
 
 #define IDLE_CLIENTS 10000
+
+#ifdef __SANITIZE_ADDRESS__
+static const gboolean measures_memory = FALSE; /* the sanitizer's own would be measured */
+#else
+static const gboolean measures_memory = TRUE;
+#endif
 
 static int connect_quietly(const struct sockaddr_un *address) {
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -307,9 +315,7 @@ static void hold_idle_clients(const char *greeting, gsize most_bytes_each) {
   wait_for_connections(fixture, IDLE_CLIENTS);
   gsize each = (MAX(resident_bytes(), before) - before) / IDLE_CLIENTS;
   g_test_message("each of %d idle connections costs %zu bytes of resident memory", IDLE_CLIENTS, each);
-#ifndef __SANITIZE_ADDRESS__
-  g_assert_cmpuint(each, <, most_bytes_each);
-#endif
+  g_assert_true(!measures_memory || each < most_bytes_each);
   gint64 start = g_get_monotonic_time();
   for (int i = 0; i < 200; i++)
     assert_serves(fixture);

@@ -11,7 +11,8 @@ static int parse_status(const char *text) {
 }
 
 static void test_head(void) {
-  const char *text = "\r\nPOST http://host/a?b HTTP/1.1\r\nHost: x\r\nX-Long:  a b \t\r\nEmpty:\r\nContent-Type: a\r\ncontent-type: a\r\n"
+  const char *text = "\r\nPOST http://host/a?b HTTP/1.1\r\nHost: x\r\nX-Long:  a b \t\r\nEmpty:\r\nContent-Type: "
+                     "a\r\ncontent-type: a\r\n"
                      "Content-Length: 7\r\nExpect: 100-Continue\r\n\r\n";
   int status;
   g_autoptr(Http1Head) head = http1_head_parse(text, strlen(text), &status);
@@ -155,7 +156,8 @@ static void test_chunked(void) {
       g_assert_cmpint(feed(&body, cases[i].text, step, &total), ==, cases[i].status);
       if (cases[i].content) {
         g_autoptr(GBytes) content = http1_body_take(&body);
-        g_assert_cmpmem(g_bytes_get_data(content, NULL), g_bytes_get_size(content), cases[i].content, strlen(cases[i].content));
+        g_assert_cmpmem(g_bytes_get_data(content, NULL), g_bytes_get_size(content), cases[i].content,
+                        strlen(cases[i].content));
       }
       http1_body_clear(&body);
     }
@@ -179,8 +181,9 @@ static void test_answer(void) {
   g_autoptr(Http1Head) answer = http1_answer_parse(text, strlen(text));
   g_assert_cmpint(answer->status, ==, 404);
   g_assert_true(answer->has_length && answer->content_length == 3);
-  for (const char *const *bad = (const char *const[]){"HTTP/1.1 20\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", "HTTP/2 200\r\n\r\n", "\r\n\r\n",
-                                                      "HTTP/1.1 200OK\r\n\r\n", "x", NULL};
+  for (const char *const *bad =
+           (const char *const[]){"HTTP/1.1 20\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", "HTTP/2 200\r\n\r\n", "\r\n\r\n",
+                                 "HTTP/1.1 200OK\r\n\r\n", "x", NULL};
        *bad; bad++)
     g_assert_null(http1_answer_parse(*bad, strlen(*bad)));
 }

@@ -50,7 +50,8 @@ static void test_write(void) {
   prpc_set_optional_uint(tls, "not_after", G_MAXUINT64);
   g_assert_true(prpc_has_optional(tls, "not_after"));
   g_assert_false(prpc_has_optional(tls, "not_before"));
-  prpc_set_string(&((DstackGuest__GetTlsKeyArgs *)tls)->subject, "\"\\/\b\f\n\r\t\x01\x7f\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80");
+  prpc_set_string(&((DstackGuest__GetTlsKeyArgs *)tls)->subject,
+                  "\"\\/\b\f\n\r\t\x01\x7f\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80");
   assert_json(tls, "{\"subject\":\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\x7f\\u00e4\\u20ac\\ud83d\\ude00\",\"alt_names\":[],"
                    "\"usage_ra_tls\":false,\"usage_server_auth\":false,\"usage_client_auth\":false,\"not_before\":null,"
                    "\"not_after\":18446744073709551615,\"with_app_info\":false}");
@@ -63,13 +64,15 @@ static void test_omitted_attestation(void) {
   g_autoptr(PrpcMessage) message = prpc_message_new(&dstack_guest__get_quote_response__descriptor);
   assert_json(message, "{\"quote\":\"\",\"event_log\":\"\",\"report_data\":\"\",\"vm_config\":\"\"}");
   prpc_set_bytes(&((DstackGuest__GetQuoteResponse *)message)->attestation, "\xab", 1);
-  assert_json(message, "{\"quote\":\"\",\"event_log\":\"\",\"report_data\":\"\",\"vm_config\":\"\",\"attestation\":\"ab\"}");
+  assert_json(message,
+              "{\"quote\":\"\",\"event_log\":\"\",\"report_data\":\"\",\"vm_config\":\"\",\"attestation\":\"ab\"}");
 }
 
 static void test_sub_messages(void) {
   const ProtobufCMessageDescriptor *type = &vmm__vm_info__descriptor;
   g_autoptr(GError) error = NULL;
-  const char *json = "{\"id\":\"x\",\"configuration\":{\"name\":\"n\",\"vcpu\":3},\"exited_at\":\"now\",\"app_url\":null}";
+  const char *json =
+      "{\"id\":\"x\",\"configuration\":{\"name\":\"n\",\"vcpu\":3},\"exited_at\":\"now\",\"app_url\":null}";
   g_autoptr(PrpcMessage) message = prpc_message_from_json(type, json, strlen(json), &error);
   g_assert_no_error(error);
   g_autofree char *text = prpc_message_to_json(message);
@@ -95,9 +98,11 @@ static void test_read(void) {
   assert_reads(get_key, "{\"path\":\"\\u00e4\\ud83d\\ude00\\/\\\"\", \"x\":{\"a\":[1,2.5e-3,true,null,{}]}, \"x\":[]}",
                "{\"path\":\"\\u00e4\\ud83d\\ude00/\\\"\",\"purpose\":\"\",\"algorithm\":\"\"}");
   assert_reads(emit_event, "{\"payload\":\"0x0xAbCd\"}", "{\"event\":\"\",\"payload\":\"abcd\"}");
-  assert_reads(get_tls_key, "{\"not_after\":18446744073709551615,\"not_before\":0,\"alt_names\":[\"a\",\"b\",\"c\"],\"usage_ra_tls\":true}",
-               "{\"subject\":\"\",\"alt_names\":[\"a\",\"b\",\"c\"],\"usage_ra_tls\":true,\"usage_server_auth\":false,"
-               "\"usage_client_auth\":false,\"not_before\":0,\"not_after\":18446744073709551615,\"with_app_info\":false}");
+  assert_reads(
+      get_tls_key,
+      "{\"not_after\":18446744073709551615,\"not_before\":0,\"alt_names\":[\"a\",\"b\",\"c\"],\"usage_ra_tls\":true}",
+      "{\"subject\":\"\",\"alt_names\":[\"a\",\"b\",\"c\"],\"usage_ra_tls\":true,\"usage_server_auth\":false,"
+      "\"usage_client_auth\":false,\"not_before\":0,\"not_after\":18446744073709551615,\"with_app_info\":false}");
   assert_reads(&google__protobuf__empty__descriptor, "}{ not json", "null");
   /* a member name with a nul inside is another name */
   assert_reads(get_key, "{\"path\\u0000x\":7}", "{\"path\":\"\",\"purpose\":\"\",\"algorithm\":\"\"}");
@@ -140,8 +145,9 @@ static void test_read_refuses(void) {
   assert_refused(emit_event, "{\"payload\":\"0Xab\"}", "payload: ");
   assert_refused(emit_event, "{\"payload\":\" ab\"}", "payload: ");
   assert_refused(emit_event, "{\"payload\":null}", "payload: ");
-  for (const char *const *number = (const char *const[]){"1.0", "1e3", "\"1\"", "-1", "-0", "18446744073709551616", NULL}; *number;
-       number++) {
+  for (const char *const *number =
+           (const char *const[]){"1.0", "1e3", "\"1\"", "-1", "-0", "18446744073709551616", NULL};
+       *number; number++) {
     g_autofree char *json = g_strdup_printf("{\"not_after\":%s}", *number);
     assert_refused(get_tls_key, json, "not_after: ");
   }
@@ -281,18 +287,18 @@ static void assert_unpacks(const char *hex, const char *expected) {
 static void test_unpack(void) {
   assert_unpacks("", "{\"subject\":\"\"");
   assert_unpacks("0a0161", "{\"subject\":\"a\"");
-  assert_unpacks("0a01610a0162", "{\"subject\":\"b\"");              /* the last one wins */
+  assert_unpacks("0a01610a0162", "{\"subject\":\"b\""); /* the last one wins */
   assert_unpacks("0a0161f20702abcdf80701fd0701020304f1070102030405060708", "{\"subject\":\"a\""); /* unknown fields */
-  assert_unpacks("1a0218011a", NULL);                                 /* wrong wire type, truncation */
-  assert_unpacks("0a02c328", NULL);                                   /* not utf-8 */
-  assert_unpacks("0a0361006200", NULL);                               /* nul inside */
+  assert_unpacks("1a0218011a", NULL);   /* wrong wire type, truncation */
+  assert_unpacks("0a02c328", NULL);     /* not utf-8 */
+  assert_unpacks("0a0361006200", NULL); /* nul inside */
   assert_unpacks("0a0561", NULL);
   assert_unpacks("0a", NULL);
-  assert_unpacks("0801", NULL);                                       /* a string as a varint */
-  assert_unpacks("30ffffffffffffffffffff01", NULL);                   /* varint of 11 bytes */
-  assert_unpacks("0001", NULL);                                       /* field 0 */
-  assert_unpacks("0b0c", NULL);                                       /* groups */
-  assert_unpacks("0affffffffffffffffff01", NULL);                     /* huge length */
+  assert_unpacks("0801", NULL);                     /* a string as a varint */
+  assert_unpacks("30ffffffffffffffffffff01", NULL); /* varint of 11 bytes */
+  assert_unpacks("0001", NULL);                     /* field 0 */
+  assert_unpacks("0b0c", NULL);                     /* groups */
+  assert_unpacks("0affffffffffffffffff01", NULL);   /* huge length */
 }
 
 int main(int argc, char **argv) {

@@ -1,4 +1,5 @@
-/* Tests of the server: the convention's conformance lines and error shapes, HTTP behaviour, hostile and slow clients. */
+/* Tests of the server: the convention's conformance lines and error shapes, HTTP behaviour, hostile and slow clients.
+ */
 #include "fixture.h"
 
 #include "base/error.h"
@@ -35,20 +36,23 @@ static void test_conformance(void) {
   static const Case cases[] = {
       {"POST /Nope HTTP/1.1\r\n" JSON_TYPE "Content-Length: 2\r\n\r\n{}", 400, UNKNOWN_ERROR},
       {"POST /Info HTTP/1.1\r\n\r\n", 200, "content-type: application/octet-stream\r\n"},
-      {"GET /GetKey?path=a&purpose=b HTTP/1.1\r\nHost: x\r\n\r\n", 200, "\r\n\r\n{\"key\":\"617c62\",\"signature_chain\":[]}"},
+      {"GET /GetKey?path=a&purpose=b HTTP/1.1\r\nHost: x\r\n\r\n", 200,
+       "\r\n\r\n{\"key\":\"617c62\",\"signature_chain\":[]}"},
       {"GET /GetKey?path=/&path=/ HTTP/1.1\r\n\r\n", 400, "path: given twice"},
       {"GET / HTTP/1.1\r\n\r\n", 422, "<h1>422"},
       {"GET /prpc/ HTTP/1.1\r\n\r\n", 422, NULL},
       {"GET /Info/ HTTP/1.1\r\n\r\n", 404, "<h1>404"},
       {"POST /GetKey HTTP/1.1\r\n" JSON_TYPE "Content-Length: 13\r\n\r\n{\"path\":null}", 400, "path: "},
       {"POST /GetKey HTTP/1.1\r\n" JSON_TYPE "Content-Length: 7\r\n\r\n{\"x\":1}", 200, "{\"key\":\"7c\""},
-      {"POST /EmitEvent?json HTTP/1.1\r\nContent-Length: 32\r\n\r\n{\"event\":\"a\",\"payload\":\"0xAB\"}  ", 200, "\r\n\r\nnull"},
+      {"POST /EmitEvent?json HTTP/1.1\r\nContent-Length: 32\r\n\r\n{\"event\":\"a\",\"payload\":\"0xAB\"}  ", 200,
+       "\r\n\r\nnull"},
       {"POST /EmitEvent?json HTTP/1.1\r\nContent-Length: 17\r\n\r\n{\"payload\":\"abc\"}", 400, "payload: "},
-      {"POST /GetKey?json HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\n{\"pa\r\n9\r\nth\":\"ab\"}\r\n0\r\nA: b\r\n\r\n", 200, "61627c"},
+      {"POST /GetKey?json HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\n{\"pa\r\n9\r\nth\":\"ab\"}\r\n0\r\nA: "
+       "b\r\n\r\n",
+       200, "61627c"},
   };
   check_cases(cases, G_N_ELEMENTS(cases));
 }
-
 
 static void test_encodings(void) {
   static const Case cases[] = {
@@ -58,13 +62,21 @@ static void test_encodings(void) {
       {"POST /GetKey?json=yes HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", 400, "application/octet-stream"},
       {"POST /GetKey?json=0&json=1 HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", 400, "application/octet-stream"},
       {"POST /GetKey?json=TRUE HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", 400, "application/octet-stream"},
-      {"POST /GetKey HTTP/1.1\r\nContent-Type: Application/JSON; charset=x\r\nContent-Length: 2\r\n\r\n{}", 200, "{\"key\""},
-      {"POST /GetKey HTTP/1.1\r\nContent-Type: text/json\r\nContent-Length: 2\r\n\r\n{}", 400, "application/octet-stream"},
-      {"POST /GetKey HTTP/1.1\r\nContent-Length: 8\r\n\r\n\x0a\x01" "a\x12\x03" "bcd", 200, "\r\n\r\n\x0a\x05" "a|bcd"},
+      {"POST /GetKey HTTP/1.1\r\nContent-Type: Application/JSON; charset=x\r\nContent-Length: 2\r\n\r\n{}", 200,
+       "{\"key\""},
+      {"POST /GetKey HTTP/1.1\r\nContent-Type: text/json\r\nContent-Length: 2\r\n\r\n{}", 400,
+       "application/octet-stream"},
+      {"POST /GetKey HTTP/1.1\r\nContent-Length: 8\r\n\r\n\x0a\x01"
+       "a\x12\x03"
+       "bcd",
+       200,
+       "\r\n\r\n\x0a\x05"
+       "a|bcd"},
       {"POST /EmitEvent HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 200, "content-length: 0\r\n"},
       {"POST /Nope HTTP/1.1\r\n\r\n", 400, "\r\n\r\n\x0a\x17service not found: Nope"},
       {"GET /Nope HTTP/1.1\r\n\r\n", 400, UNKNOWN_ERROR},
-      {"GET /GetKey?path=fail&purpose=%22%0a HTTP/1.1\r\n\r\n", 400, "{\n  \"error\": \"no key for you: \\\"\\\"\\n\\\"\"\n}"},
+      {"GET /GetKey?path=fail&purpose=%22%0a HTTP/1.1\r\n\r\n", 400,
+       "{\n  \"error\": \"no key for you: \\\"\\\"\\n\\\"\"\n}"},
       {"GET /Info?x=%zz HTTP/1.1\r\n\r\n", 200, "\"app_name\":\"n\\u00e4me\""},
       {"POST /Info?json HTTP/1.1\r\nContent-Length: 2\r\n\r\n}{", 200, "\"app_name\""},
       {"GET /Sign HTTP/1.1\r\n\r\n", 400, "not implemented yet: Sign"},
@@ -146,8 +158,9 @@ static void test_malformed(void) {
 
 static void test_keep_alive(void) {
   g_autoptr(Fixture) fixture = fixture_new();
-  g_autofree char *three = exchange(fixture, "GET /hello HTTP/1.1\r\n\r\nPOST /GetKey?json HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
-                                             "GET /hello?name=last HTTP/1.1\r\n\r\n");
+  g_autofree char *three =
+      exchange(fixture, "GET /hello HTTP/1.1\r\n\r\nPOST /GetKey?json HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
+                        "GET /hello?name=last HTTP/1.1\r\n\r\n");
   g_assert_true(g_str_has_suffix(three, "hello last"));
   g_assert_nonnull(strstr(three, "{\"key\":\"7c\""));
   int fd = fixture_connect(fixture);
@@ -176,7 +189,8 @@ static void test_drip(void) {
 static char *post_of_size(const char *path, gsize size, gboolean chunked) {
   g_autofree char *body = g_strnfill(size, ' ');
   if (chunked)
-    return g_strdup_printf("POST %s HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n%s\r\n0\r\n\r\n", path, size, body);
+    return g_strdup_printf("POST %s HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n%s\r\n0\r\n\r\n", path, size,
+                           body);
   return g_strdup_printf("POST %s HTTP/1.1\r\nContent-Length: %zu\r\n\r\n%s", path, size, body);
 }
 
@@ -228,7 +242,8 @@ static void test_expect(void) {
 
 static void test_stream(void) {
   static const Case cases[] = {
-      {"GET /stream HTTP/1.1\r\n\r\nGET /hello HTTP/1.1\r\n\r\n", 200, "\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\nHTTP/1.1 200"},
+      {"GET /stream HTTP/1.1\r\n\r\nGET /hello HTTP/1.1\r\n\r\n", 200,
+       "\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\nHTTP/1.1 200"},
       {"GET /stream HTTP/1.1\r\n\r\n", 200, "\r\ntransfer-encoding: chunked\r\n"},
       {"GET /stream HTTP/1.0\r\n\r\n", 200, "\r\n\r\nonetwo"},
       {"HEAD /stream HTTP/1.1\r\n\r\nGET /hello HTTP/1.1\r\n\r\n", 200, "\r\n\r\nHTTP/1.1 200"},
@@ -236,7 +251,8 @@ static void test_stream(void) {
   check_cases(cases, G_N_ELEMENTS(cases));
 }
 
-/* Streams nobody reads hold neither memory nor the workers; a reader who leaves ends them; so does the server's stop. */
+/* Streams nobody reads hold neither memory nor the workers; a reader who leaves ends them; so does the server's stop.
+ */
 static void test_streams_do_not_starve(void) {
   g_autoptr(Fixture) fixture = fixture_new();
   int fds[20];
@@ -321,8 +337,8 @@ static void test_listeners(void) {
   g_assert_cmpuint(prpc_server_listen(fixture->server, fixture->unix_url, fixture->router, NULL, &error), ==, 0);
   g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_EXISTS);
   g_clear_error(&error);
-  for (const char *const *bad = (const char *const[]){"", "unix:", "localhost:1", "1.2.3.4", "1.2.3.4:65536", "[::1]", "vsock:1",
-                                                      "vsock:x:1", "[1.2.3.4]:1", "1.2.3.4:-1", NULL};
+  for (const char *const *bad = (const char *const[]){"", "unix:", "localhost:1", "1.2.3.4", "1.2.3.4:65536", "[::1]",
+                                                      "vsock:1", "vsock:x:1", "[1.2.3.4]:1", "1.2.3.4:-1", NULL};
        *bad; bad++) {
     g_assert_cmpuint(prpc_server_listen(fixture->server, *bad, fixture->router, NULL, &error), ==, 0);
     g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID);

@@ -103,7 +103,8 @@ static void test_server_untrusted(void) {
   g_autoptr(TestIdentity) stranger = identity_new("127.0.0.1");
   g_autoptr(PrpcClient) wrong_root = client_new(setup, NULL, stranger, TRUE);
   assert_refused(wrong_root, "a", DSTACK_ERROR_UNVERIFIED);
-  g_autofree char *url = g_strdup_printf("https://localhost:%u", prpc_server_port(setup->fixture->server, setup->listener));
+  g_autofree char *url =
+      g_strdup_printf("https://localhost:%u", prpc_server_port(setup->fixture->server, setup->listener));
   g_autoptr(PrpcClient) wrong_name = prpc_client_new(url, NULL);
   g_autoptr(SSL_CTX) context = identity_client_context(NULL, setup->server);
   prpc_client_set_tls(wrong_name, context, TRUE);
@@ -204,7 +205,9 @@ static void raw_close(RawTls *raw) {
   close(raw->fd);
 }
 
-static void raw_send(RawTls *raw, const char *text) { g_assert_cmpint(SSL_write(raw->ssl, text, (int)strlen(text)), >, 0); }
+static void raw_send(RawTls *raw, const char *text) {
+  g_assert_cmpint(SSL_write(raw->ssl, text, (int)strlen(text)), >, 0);
+}
 
 static char *raw_read(RawTls *raw) {
   GString *all = g_string_new(NULL);
@@ -227,7 +230,8 @@ static void test_kept_connection(void) {
   g_assert_cmpint(setup->judged, ==, 1);
   raw_close(&raw);
   RawTls refused = raw_open(setup, setup->server);
-  raw_send(&refused, "GET /Info HTTP/1.1\r\n\r\nGET /hello HTTP/1.1\r\n\r\nPOST /Info HTTP/1.1\r\nConnection: close\r\n\r\n");
+  raw_send(&refused,
+           "GET /Info HTTP/1.1\r\n\r\nGET /hello HTTP/1.1\r\n\r\nPOST /Info HTTP/1.1\r\nConnection: close\r\n\r\n");
   g_autofree char *refusals = raw_read(&refused);
   g_assert_nonnull(strstr(refusals, "{\n  \"error\": \"not for leaf\"\n}"));
   g_assert_nonnull(strstr(refusals, "hello nobody"));
@@ -260,7 +264,8 @@ static void test_half_closed(void) {
 
 /* Neither bytes that are no TLS, nor a handshake that never ends, disturb anybody. */
 static void test_bad_handshakes(void) {
-  static const char *const nonsense[] = {"GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x40", "\x16\x03\x01\xff\xff\x01", "\x15\x03\x03"};
+  static const char *const nonsense[] = {"GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x40", "\x16\x03\x01\xff\xff\x01",
+                                         "\x15\x03\x03"};
   g_autoptr(Setup) setup = setup_new(TRUE);
   guint tcp = setup->fixture->tcp_listener;
   setup->fixture->tcp_listener = setup->listener;

@@ -1,5 +1,5 @@
-/* The user-space vsock device: its dialogue on the host's side, and the bound on what is written at once. A kernel with vsock is
- * not needed: the device's sockets are unix sockets. */
+/* The user-space vsock device: its dialogue on the host's side, and the bound on what is written at once. A kernel with
+ * vsock is not needed: the device's sockets are unix sockets. */
 #include "fixture.h"
 
 #include "base/error.h"
@@ -127,10 +127,14 @@ static void test_refusals(void) {
     const char *answer;
     DstackErrorCode code;
   } rows[] = {
-      {"", DSTACK_ERROR_UNAVAILABLE},      {"NO\n", DSTACK_ERROR_UNAVAILABLE}, {"OK", DSTACK_ERROR_UNAVAILABLE},
-      {"\n", DSTACK_ERROR_UNAVAILABLE},    {NULL, DSTACK_ERROR_TIMEOUT},       {"OKAY, this is a long story about a guest that "
-                                                                               "has no such port and never will\n",
-                                                                               DSTACK_ERROR_UNAVAILABLE},
+      {"", DSTACK_ERROR_UNAVAILABLE},
+      {"NO\n", DSTACK_ERROR_UNAVAILABLE},
+      {"OK", DSTACK_ERROR_UNAVAILABLE},
+      {"\n", DSTACK_ERROR_UNAVAILABLE},
+      {NULL, DSTACK_ERROR_TIMEOUT},
+      {"OKAY, this is a long story about a guest that "
+       "has no such port and never will\n",
+       DSTACK_ERROR_UNAVAILABLE},
   };
   for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
     g_autoptr(Fixture) fixture = fixture_new();

@@ -1,0 +1,15 @@
+/* Query strings. The first byte selects the message type. */
+#include "fuzz_messages.h"
+
+int LLVMFuzzerTestOneInput(const guint8 *data, size_t size);
+int LLVMFuzzerTestOneInput(const guint8 *data, size_t size) {
+  if (size < 1)
+    return 0;
+  g_autofree char *query = g_strndup((const char *)data + 1, size - 1);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(PrpcMessage) message = prpc_message_from_query(fuzz_type(data[0]), query, &error);
+  g_assert(!message == !!error);
+  if (message)
+    fuzz_check_round_trip(message);
+  return 0;
+}
