@@ -61,6 +61,16 @@ gboolean k256_public(const Secret *scalar, guint8 out[K256_PUBLIC_SIZE], GError 
   return TRUE;
 }
 
+gboolean k256_expand(const guint8 public[K256_PUBLIC_SIZE], guint8 out[K256_POINT_SIZE], GError **error) {
+  secp256k1_pubkey point;
+  size_t len = K256_POINT_SIZE;
+  if (!secp256k1_ec_pubkey_parse(shared_context(), &point, public, K256_PUBLIC_SIZE)) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "secp256k1 public key is not on the curve");
+    return FALSE;
+  }
+  return secp256k1_ec_pubkey_serialize(shared_context(), out, &len, &point, SECP256K1_EC_UNCOMPRESSED) == 1;
+}
+
 gboolean k256_sign_digest(const Secret *scalar, const guint8 digest[32], guint8 out[K256_SIGNATURE_SIZE], GError **error) {
   secp256k1_ecdsa_recoverable_signature signature;
   int recovery_id;

@@ -7,6 +7,7 @@
 
 #define K256_SCALAR_SIZE 32
 #define K256_PUBLIC_SIZE 33    /* compressed SEC1 */
+#define K256_POINT_SIZE 65     /* uncompressed SEC1: 04 || x || y */
 #define K256_SIGNATURE_SIZE 65 /* r || s || recovery id (0..3, never 27 or 28) */
 
 /* TRUE when the secret is 32 bytes and a valid scalar. */
@@ -14,6 +15,8 @@ gboolean k256_scalar_valid(const Secret *scalar);
 Secret *k256_generate(void);
 /* The scalars below must be valid: error INVALID otherwise. */
 gboolean k256_public(const Secret *scalar, guint8 out[K256_PUBLIC_SIZE], GError **error);
+/* The uncompressed form of a public key. Error INVALID when it is none. */
+gboolean k256_expand(const guint8 public[K256_PUBLIC_SIZE], guint8 out[K256_POINT_SIZE], GError **error);
 gboolean k256_sign_digest(const Secret *scalar, const guint8 digest[32], guint8 out[K256_SIGNATURE_SIZE], GError **error);
 /* Signs Keccak-256(message): `sign_rec` of spec prpc-and-agent-api 4. */
 gboolean k256_sign_message(const Secret *scalar, const void *message, gsize len, guint8 out[K256_SIGNATURE_SIZE],

@@ -1,0 +1,1 @@
+module.exports = { istanbulReporter: ["text", "lcov"], istanbulFolder: "build/coverage", skipFiles: [] };
