@@ -38,7 +38,7 @@ static void reply_broken(PrpcHttpRequest *request) {
 /* TRUE for JSON; text and nothing at all are refused as invalid questions, other types as what can't be read. */
 static gboolean is_json(PrpcHttpRequest *request, gboolean *is_text) {
   const char *header = prpc_http_header(request, "Content-Type");
-  g_autofree char *type = g_strndup(header ? header : "text/plain", header ? strcspn(header, ";") : G_MAXSIZE / 2);
+  g_autofree char *type = header ? g_strndup(header, strcspn(header, ";")) : g_strdup("text/plain");
   g_strstrip(type);
   *is_text = g_ascii_strcasecmp(type, "text/plain") == 0;
   return g_ascii_strcasecmp(type, "application/json") == 0;
