@@ -63,9 +63,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Quote, quote_free)
 /* Parses the 384-byte SGX report body (also the QE report). */
 void sgx_report_parse(const guint8 raw[384], SgxReport *out);
 
-/* Serialises a v4 header and TD report: the 632 bytes a quoting enclave signs. */
-GBytes *quote_build_v4_body(const TdReport *report, const guint8 qe_vendor_id[16], const guint8 user_data[20]);
-/* Puts the whole v4 quote together from its signed body and the parts of the signature section (type 6 wrapping type 5). */
-GBytes *quote_build_v4(GBytes *body, const guint8 signature[64], const guint8 attestation_key[64],
-                       const guint8 qe_report[384], const guint8 qe_report_signature[64], const guint8 *qe_auth_data,
-                       gsize qe_auth_len, const char *pck_chain_pem);
+void sgx_report_build(const SgxReport *report, guint8 out[384]);
+
+/* Header and report of a quote as its attestation key signs them (in version 5 with type and size between), from its fields;
+ * `raw` and the pointers are not looked at. */
+GBytes *quote_build_signed_part(const Quote *quote);
+/* The whole quote: the signed part, and the signature section from the pointers. Version 4 and 5 wrap it in type 6. */
+GBytes *quote_build(const Quote *quote);

@@ -1,14 +1,14 @@
 #include "tdx/simulated/certificate.h"
 
 #include "crypto/digest.h"
+#include "crypto/x509.h"
 #include "tdx/simulated/der.h"
 #include "tdx/simulated/ecdsa.h"
 
 #include <string.h>
 
 #define KEY_ID_SIZE 20
-#define UTC_VALID_FROM "200101000000Z"
-#define GENERALIZED_VALID_UNTIL "21000101000000Z"
+#define FIRST_GENERALIZED_YEAR 2050
 #define CONTEXT_0 0xa0 /* constructed, context-specific */
 #define CONTEXT_3 0xa3
 
@@ -53,9 +53,11 @@ static void put_name(GByteArray *out, const char *common_name) {
   der_wrap(out, DER_SEQUENCE, name);
 }
 
-static void put_times(GByteArray *out) {
-  der_put(out, DER_UTC_TIME, UTC_VALID_FROM, strlen(UTC_VALID_FROM));
-  der_put(out, DER_GENERALIZED_TIME, GENERALIZED_VALID_UNTIL, strlen(GENERALIZED_VALID_UNTIL));
+static void put_time(GByteArray *out, gint64 seconds) {
+  g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(seconds);
+  gboolean is_late = g_date_time_get_year(time) >= FIRST_GENERALIZED_YEAR;
+  g_autofree char *text = g_date_time_format(time, is_late ? "%Y%m%d%H%M%SZ" : "%y%m%d%H%M%SZ");
+  der_put(out, is_late ? DER_GENERALIZED_TIME : DER_UTC_TIME, text, strlen(text));
 }
 
 static void key_id(EVP_PKEY *key, guint8 out[KEY_ID_SIZE]) {
@@ -152,7 +154,8 @@ GBytes *simulated_certificate(const SimulatedCertSpec *spec) {
   put_serial(content, spec->subject.key);
   put_algorithm(content);
   put_name(content, spec->issuer.common_name);
-  put_times(validity);
+  put_time(validity, spec->not_before);
+  put_time(validity, spec->not_after);
   der_wrap(content, DER_SEQUENCE, validity);
   put_name(content, spec->subject.common_name);
   g_autoptr(GBytes) spki = p256_spki(spec->subject.key);
@@ -161,17 +164,38 @@ GBytes *simulated_certificate(const SimulatedCertSpec *spec) {
   return sign_content(content, spec->issuer.key);
 }
 
-GBytes *simulated_crl(const SimulatedName *issuer) {
+char *simulated_certificate_pem(const SimulatedCertSpec *spec) {
+  g_autoptr(GBytes) der = simulated_certificate(spec);
+  g_autoptr(X509) cert = cert_from_der(g_bytes_get_data(der, NULL), g_bytes_get_size(der), NULL);
+  return cert_to_pem(cert);
+}
+
+static void put_revoked(GByteArray *out, const SimulatedCrlSpec *spec) {
+  if (!spec->revoked[0])
+    return;
+  GByteArray *list = g_byte_array_new();
+  for (guint i = 0; spec->revoked[i]; i++) {
+    GByteArray *entry = g_byte_array_new();
+    put_serial(entry, spec->revoked[i]);
+    put_time(entry, spec->this_update);
+    der_wrap(list, DER_SEQUENCE, entry);
+  }
+  der_wrap(out, DER_SEQUENCE, list);
+}
+
+GBytes *simulated_crl(const SimulatedCrlSpec *spec) {
   GByteArray *content = g_byte_array_new();
   der_put_small_integer(content, 1); /* version 2 */
   put_algorithm(content);
-  put_name(content, issuer->common_name);
-  put_times(content);
+  put_name(content, spec->issuer.common_name);
+  put_time(content, spec->this_update);
+  put_time(content, spec->next_update);
+  put_revoked(content, spec);
   GByteArray *list = g_byte_array_new(), *sequence = g_byte_array_new(), *number = g_byte_array_new();
   der_put_small_integer(number, 1);
   put_extension(list, OID_CRL_NUMBER, FALSE, number);
-  put_authority_key_id(list, issuer->key);
+  put_authority_key_id(list, spec->issuer.key);
   der_wrap(sequence, DER_SEQUENCE, list);
   der_wrap(content, CONTEXT_0, sequence);
-  return sign_content(content, issuer->key);
+  return sign_content(content, spec->issuer.key);
 }

@@ -18,14 +18,24 @@ typedef struct {
 
 typedef struct {
   SimulatedName subject, issuer;
-  int ca_path_len;         /* < 0: a leaf */
-  GBytes *pck_extension;   /* value of Intel's PCK extension, or NULL */
+  int ca_path_len;              /* < 0: a leaf */
+  GBytes *pck_extension;        /* value of Intel's PCK extension, or NULL */
+  gint64 not_before, not_after; /* Unix seconds */
 } SimulatedCertSpec;
 
-/* DER. */
+/* DER, and PEM. */
 GBytes *simulated_certificate(const SimulatedCertSpec *spec);
-/* A CRL without entries. DER. */
-GBytes *simulated_crl(const SimulatedName *issuer);
+char *simulated_certificate_pem(const SimulatedCertSpec *spec);
+
+#define SIMULATED_MAX_REVOKED 4
+
+typedef struct {
+  SimulatedName issuer;
+  gint64 this_update, next_update;              /* Unix seconds */
+  EVP_PKEY *revoked[SIMULATED_MAX_REVOKED + 1]; /* of the certificates; NULL-terminated */
+} SimulatedCrlSpec;
+/* DER. */
+GBytes *simulated_crl(const SimulatedCrlSpec *spec);
 
 /* What Intel's PCK extension says about a platform (spec: attestation B.3). */
 typedef struct {

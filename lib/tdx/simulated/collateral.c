@@ -1,23 +1,13 @@
-/* What Intel's provisioning service would say about the simulated platform (spec: attestation B.1, B.7 to B.9). */
-#include "tdx/simulated/pki.h"
+/* Collateral in the JSON form of spec attestation B.1, signed by the simulated PKI. */
+#include "tdx/simulated/scenario.h"
 
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/json.h"
 #include "tdx/simulated/ecdsa.h"
+#include "tdx/simulated/pki.h"
 
 #include <string.h>
-
-#define N_COMPONENTS 16
-#define TCB_DATE "2024-03-13T00:00:00Z"
-#define EVALUATION_NUMBER 17
-#define ADVISORY "DSTACK-SIMULATED-SA-00001"
-/* A level below the current one, at which things are out of date: policies can be tried by quoting lower numbers. */
-static const guint8 old_tdx_svn[N_COMPONENTS] = {5, 0, 2};
-static const guint8 old_cpu_svn[N_COMPONENTS] = {2, 2, 2, 2, 3, 1, 0, 2};
-#define OLD_PCE_SVN 5
-#define OLD_MODULE_SVN 5
-#define OLD_QE_SVN 4
 
 static void set_string(json_t *object, const char *key, const char *text) {
   json_object_set_new(object, key, json_string(text));
@@ -28,123 +18,51 @@ static void set_hex(json_t *object, const char *key, const void *data, gsize len
   set_string(object, key, hex);
 }
 
-static void set_integer(json_t *object, const char *key, gint64 value) {
-  json_object_set_new(object, key, json_integer(value));
-}
-
-static void set_dates(json_t *object) {
-  set_string(object, "issueDate", SIMULATED_VALID_FROM_RFC3339);
-  set_string(object, "nextUpdate", SIMULATED_VALID_UNTIL_RFC3339);
-}
-
-static json_t *components(const guint8 svn[N_COMPONENTS]) {
-  json_t *list = json_array();
-  for (guint i = 0; i < N_COMPONENTS; i++)
-    json_array_append_new(list, json_pack("{s:i}", "svn", svn[i]));
-  return list;
-}
-
-/* Takes `tcb`. */
-static json_t *level(json_t *tcb, gboolean current) {
-  json_t *object = json_object();
-  json_object_set_new(object, "tcb", tcb);
-  set_string(object, "tcbDate", TCB_DATE);
-  set_string(object, "tcbStatus", current ? "UpToDate" : "OutOfDate");
-  if (!current)
-    json_object_set_new(object, "advisoryIDs", json_pack("[s]", ADVISORY));
-  return object;
-}
-
-static json_t *platform_level(const guint8 *cpu_svn, guint16 pce_svn, const guint8 *tdx_svn, gboolean current) {
-  json_t *tcb = json_object();
-  json_object_set_new(tcb, "sgxtcbcomponents", components(cpu_svn));
-  set_integer(tcb, "pcesvn", pce_svn);
-  json_object_set_new(tcb, "tdxtcbcomponents", components(tdx_svn));
-  return level(tcb, current);
-}
-
-static json_t *svn_levels(guint current_svn, guint old_svn) {
-  json_t *levels = json_array();
-  json_array_append_new(levels, level(json_pack("{s:i}", "isvsvn", current_svn), TRUE));
-  json_array_append_new(levels, level(json_pack("{s:i}", "isvsvn", old_svn), FALSE));
-  return levels;
-}
-
-static void set_module_identity(json_t *object) {
-  static const guint8 zero[TDX_MR_SIZE], ones[8] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-  set_hex(object, "mrsigner", zero, TDX_MR_SIZE);
-  set_hex(object, "attributes", zero, sizeof ones);
-  set_hex(object, "attributesMask", ones, sizeof ones);
-}
-
-static json_t *module_identities(void) {
-  g_autofree char *id = g_strdup_printf("TDX_%02X", SIMULATED_TDX_MODULE_VERSION);
-  json_t *identity = json_object();
-  set_string(identity, "id", id);
-  set_module_identity(identity);
-  json_object_set_new(identity, "tcbLevels", svn_levels(simulated_tee_tcb_svn[0], OLD_MODULE_SVN));
-  json_t *list = json_array();
-  json_array_append_new(list, identity);
-  return list;
-}
-
-/* The module's own numbers, 0 and 1, are judged by its identity. */
-static json_t *platform_levels(void) {
-  guint8 tdx_svn[N_COMPONENTS];
-  memcpy(tdx_svn, simulated_tee_tcb_svn, sizeof tdx_svn);
-  tdx_svn[0] = OLD_MODULE_SVN;
-  tdx_svn[1] = 0;
-  json_t *levels = json_array();
-  json_array_append_new(levels, platform_level(simulated_cpu_svn, SIMULATED_PCE_SVN, tdx_svn, TRUE));
-  json_array_append_new(levels, platform_level(old_cpu_svn, OLD_PCE_SVN, old_tdx_svn, FALSE));
-  return levels;
-}
-
-static char *tcb_info(SimulatedPki *pki) {
-  g_autoptr(json_t) info = json_object();
-  set_string(info, "id", "TDX");
-  set_integer(info, "version", 3);
-  set_dates(info);
-  set_hex(info, "fmspc", pki->platform.fmspc, sizeof pki->platform.fmspc);
-  set_hex(info, "pceId", pki->platform.pce_id, sizeof pki->platform.pce_id);
-  set_integer(info, "tcbType", 0);
-  set_integer(info, "tcbEvaluationDataNumber", EVALUATION_NUMBER);
-  json_t *module = json_object();
-  set_module_identity(module);
-  json_object_set_new(info, "tdxModule", module);
-  json_object_set_new(info, "tdxModuleIdentities", module_identities());
-  json_object_set_new(info, "tcbLevels", platform_levels());
-  return json_print(info);
-}
-
-static char *qe_identity(void) {
-  g_autoptr(json_t) identity = json_object();
-  set_string(identity, "id", "TD_QE");
-  set_integer(identity, "version", 2);
-  set_dates(identity);
-  set_integer(identity, "tcbEvaluationDataNumber", EVALUATION_NUMBER);
-  set_string(identity, "miscselect", "00000000");
-  set_string(identity, "miscselectMask", "ffffffff");
-  set_string(identity, "attributes", "11000000000000000000000000000000");
-  set_string(identity, "attributesMask", "fbffffffffffffff0000000000000000");
-  set_hex(identity, "mrsigner", simulated_qe_mr_signer, sizeof simulated_qe_mr_signer);
-  set_integer(identity, "isvprodid", SIMULATED_QE_PROD_ID);
-  json_object_set_new(identity, "tcbLevels", svn_levels(SIMULATED_QE_SVN, OLD_QE_SVN));
-  return json_print(identity);
-}
-
 /* The text itself is what is signed; whoever parses it must keep it. */
-static void set_signed(json_t *object, const char *key, const char *text, EVP_PKEY *signer) {
+static void set_signed(json_t *object, const char *key, const json_t *document, EVP_PKEY *signer) {
   guint8 signature[64];
+  g_autofree char *text = json_print(document);
   simulated_sign_raw(signer, text, strlen(text), signature);
   g_autofree char *signature_key = g_strdup_printf("%s_signature", key);
   set_string(object, key, text);
   set_hex(object, signature_key, signature, sizeof signature);
 }
 
-static void set_crl(json_t *object, const char *key, const SimulatedName *issuer) {
-  g_autoptr(GBytes) crl = simulated_crl(issuer);
+static void set_crl(json_t *object, const char *key, const SimulatedCrlSpec *spec) {
+  g_autoptr(GBytes) crl = simulated_crl(spec);
   set_hex(object, key, g_bytes_get_data(crl, NULL), g_bytes_get_size(crl));
+}
+
+static void set_crls(json_t *object, const SimulatedScenario *scenario) {
+  const SimulatedPki *pki = scenario->pki;
+  SimulatedCrlSpec root = {pki->root, scenario->crl_this_update, scenario->crl_next_update, {0}};
+  SimulatedCrlSpec platform = {pki->platform_ca, scenario->crl_this_update, scenario->crl_next_update, {0}};
+  guint n = 0;
+  if (scenario->revoked & SIMULATED_REVOKE_ROOT)
+    root.revoked[n++] = pki->root.key;
+  if (scenario->revoked & SIMULATED_REVOKE_PLATFORM_CA)
+    root.revoked[n++] = pki->platform_ca.key;
+  if (scenario->revoked & SIMULATED_REVOKE_TCB_SIGNING)
+    root.revoked[n++] = pki->tcb_signing.key;
+  if (scenario->revoked & SIMULATED_REVOKE_PCK)
+    platform.revoked[0] = pki->pck.key;
+  set_crl(object, "root_ca_crl", &root);
+  set_crl(object, "pck_crl", &platform);
+}
+
+char *simulated_scenario_collateral(const SimulatedScenario *scenario) {
+  const SimulatedPki *pki = scenario->pki;
+  g_autofree char *pck_crl_chain = g_strconcat(pki->platform_ca_pem, pki->root_pem, NULL);
+  g_autofree char *signer_chain = g_strconcat(pki->tcb_signing_pem, pki->root_pem, NULL);
+  EVP_PKEY *signer = pki->tcb_signing.key;
+  g_autoptr(json_t) object = json_object();
+  set_string(object, "pck_crl_issuer_chain", pck_crl_chain);
+  set_crls(object, scenario);
+  set_string(object, "tcb_info_issuer_chain", signer_chain);
+  set_signed(object, "tcb_info", scenario->tcb_info, signer);
+  set_string(object, "qe_identity_issuer_chain", signer_chain);
+  set_signed(object, "qe_identity", scenario->qe_identity, signer);
+  return json_print(object);
 }
 
 char *simulated_pki_collateral(SimulatedPki *pki, gint64 now, GError **error) {
@@ -152,16 +70,6 @@ char *simulated_pki_collateral(SimulatedPki *pki, gint64 now, GError **error) {
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "simulated collateral is for the years 2020 to 2099 only");
     return NULL;
   }
-  g_autofree char *info = tcb_info(pki), *identity = qe_identity();
-  g_autofree char *pck_chain = g_strconcat(pki->platform_ca_pem, pki->root_pem, NULL);
-  g_autofree char *tcb_chain = g_strconcat(pki->tcb_signing_pem, pki->root_pem, NULL);
-  g_autoptr(json_t) object = json_object();
-  set_string(object, "pck_crl_issuer_chain", pck_chain);
-  set_crl(object, "root_ca_crl", &pki->root);
-  set_crl(object, "pck_crl", &pki->platform_ca);
-  set_string(object, "tcb_info_issuer_chain", tcb_chain);
-  set_signed(object, "tcb_info", info, pki->tcb_signing.key);
-  set_string(object, "qe_identity_issuer_chain", tcb_chain);
-  set_signed(object, "qe_identity", identity, pki->tcb_signing.key);
-  return json_print(object);
+  g_autoptr(SimulatedScenario) healthy = simulated_scenario_new(pki, 4);
+  return simulated_scenario_collateral(healthy);
 }

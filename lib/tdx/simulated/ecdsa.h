@@ -1,7 +1,8 @@
 /* Deterministic ECDSA (RFC 6979) on P-256 with SHA-256.
  *
- * Host and guest make the same root certificate from the same seed, and a verifier compares a pinned root byte for byte: so
- * its signature must be the same too. Not hardened against side channels: it signs with keys that everybody may know. */
+ * Host and guest make the same root certificate from the same seed, and a verifier compares a pinned root byte for
+ * byte: so its signature must be the same too. Not hardened against side channels: it signs with keys that everybody
+ * may know. */
 #pragma once
 
 #include "crypto/p256.h"

@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 #include "crypto/digest.h"
-#include "crypto/x509.h"
 
 #include <string.h>
 
@@ -14,10 +13,12 @@
 const guint8 simulated_cpu_svn[16] = {4, 4, 2, 2, 4, 1, 0, 5};
 const guint8 simulated_tee_tcb_svn[16] = {7, SIMULATED_TDX_MODULE_VERSION, 3};
 /* "dstack simulated quoting enclave": 32 characters */
-const guint8 simulated_qe_mr_signer[32] = {'d', 's', 't', 'a', 'c', 'k', ' ', 's', 'i', 'm', 'u', 'l', 'a', 't', 'e', 'd',
-                                           ' ', 'q', 'u', 'o', 't', 'i', 'n', 'g', ' ', 'e', 'n', 'c', 'l', 'a', 'v', 'e'};
+const guint8 simulated_qe_mr_signer[32] = {'d', 's', 't', 'a', 'c', 'k', ' ', 's', 'i', 'm', 'u',
+                                           'l', 'a', 't', 'e', 'd', ' ', 'q', 'u', 'o', 't', 'i',
+                                           'n', 'g', ' ', 'e', 'n', 'c', 'l', 'a', 'v', 'e'};
 
-static void derive(const char *domain, const Secret *seed, const char *label, guint32 counter, guint8 out[SHA256_SIZE]) {
+static void derive(const char *domain, const Secret *seed, const char *label, guint32 counter,
+                   guint8 out[SHA256_SIZE]) {
   g_autoptr(Secret) preimage = secret_new_zero(strlen(domain) + SEED_SIZE + strlen(label) + sizeof counter);
   guint8 *at = secret_data(preimage);
   const guint32 counter_be = GUINT32_TO_BE(counter);
@@ -45,14 +46,6 @@ static void derive_id(const Secret *seed, const char *label, guint8 *out, gsize 
   memcpy(out, digest, len);
 }
 
-static char *make_pem(const SimulatedName *subject, const SimulatedName *issuer, int ca_path_len, GBytes *pck_extension,
-                      GError **error) {
-  g_autoptr(GBytes) der = simulated_certificate(&(SimulatedCertSpec){
-      .subject = *subject, .issuer = *issuer, .ca_path_len = ca_path_len, .pck_extension = pck_extension});
-  g_autoptr(X509) cert = cert_from_der(g_bytes_get_data(der, NULL), g_bytes_get_size(der), error);
-  return cert ? cert_to_pem(cert) : NULL;
-}
-
 /* The names contain Intel's, so that readers who look for "Platform" or "SGX PCK Certificate" find them. */
 static void name_and_key(SimulatedPki *pki, const Secret *seed) {
   pki->root = (SimulatedName){"Simulated SGX Root CA", derive_key(seed, "tdx-root")};
@@ -72,13 +65,18 @@ static void describe_platform(SimulatedPki *pki, const Secret *seed) {
   derive_id(seed, "qe-id", pki->qe_id, sizeof pki->qe_id);
 }
 
-static gboolean issue_certificates(SimulatedPki *pki, GError **error) {
-  g_autoptr(GBytes) pck_extension = simulated_pck_extension(&pki->platform);
-  pki->root_pem = make_pem(&pki->root, &pki->root, 1, NULL, error);
-  pki->platform_ca_pem = pki->root_pem ? make_pem(&pki->platform_ca, &pki->root, 0, NULL, error) : NULL;
-  pki->pck_pem = pki->platform_ca_pem ? make_pem(&pki->pck, &pki->platform_ca, -1, pck_extension, error) : NULL;
-  pki->tcb_signing_pem = pki->pck_pem ? make_pem(&pki->tcb_signing, &pki->root, -1, NULL, error) : NULL;
-  return pki->tcb_signing_pem != NULL;
+static char *issue(const SimulatedName *subject, const SimulatedName *issuer, int ca_path_len) {
+  return simulated_certificate_pem(&(SimulatedCertSpec){.subject = *subject,
+                                                        .issuer = *issuer,
+                                                        .ca_path_len = ca_path_len,
+                                                        .not_before = SIMULATED_VALID_FROM,
+                                                        .not_after = SIMULATED_VALID_UNTIL});
+}
+
+static void issue_certificates(SimulatedPki *pki) {
+  pki->root_pem = issue(&pki->root, &pki->root, 1);
+  pki->platform_ca_pem = issue(&pki->platform_ca, &pki->root, 0);
+  pki->tcb_signing_pem = issue(&pki->tcb_signing, &pki->root, -1);
 }
 
 SimulatedPki *simulated_pki_new(const Secret *seed, GError **error) {
@@ -89,7 +87,8 @@ SimulatedPki *simulated_pki_new(const Secret *seed, GError **error) {
   g_autoptr(SimulatedPki) pki = g_atomic_rc_box_new0(SimulatedPki);
   name_and_key(pki, seed);
   describe_platform(pki, seed);
-  return issue_certificates(pki, error) ? g_steal_pointer(&pki) : NULL;
+  issue_certificates(pki);
+  return g_steal_pointer(&pki);
 }
 
 SimulatedPki *simulated_pki_ref(SimulatedPki *pki) { return g_atomic_rc_box_acquire(pki); }
@@ -98,7 +97,7 @@ static void pki_clear(SimulatedPki *pki) {
   EVP_PKEY *keys[] = {pki->root.key, pki->platform_ca.key, pki->pck.key, pki->tcb_signing.key, pki->attestation_key};
   for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)
     EVP_PKEY_free(keys[i]);
-  char *texts[] = {pki->root_pem, pki->platform_ca_pem, pki->pck_pem, pki->tcb_signing_pem};
+  char *texts[] = {pki->root_pem, pki->platform_ca_pem, pki->tcb_signing_pem};
   for (gsize i = 0; i < G_N_ELEMENTS(texts); i++)
     g_free(texts[i]);
 }

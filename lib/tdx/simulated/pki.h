@@ -10,7 +10,7 @@ struct SimulatedPki {
   EVP_PKEY *attestation_key; /* of the quoting enclave */
   SimulatedPlatformInfo platform;
   guint8 qe_id[16];
-  char *root_pem, *platform_ca_pem, *pck_pem, *tcb_signing_pem;
+  char *root_pem, *platform_ca_pem, *tcb_signing_pem;
 };
 
 SimulatedPki *simulated_pki_ref(SimulatedPki *pki);

@@ -56,7 +56,8 @@ static gboolean open_registers(const SimulatedPlatform *self, GError **error) {
   return FALSE;
 }
 
-static GBytes *simulated_get_quote(TdxPlatform *platform, const guint8 report_data[TDX_REPORT_DATA_SIZE], GError **error) {
+static GBytes *simulated_get_quote(TdxPlatform *platform, const guint8 report_data[TDX_REPORT_DATA_SIZE],
+                                   GError **error) {
   SimulatedPlatform *self = (SimulatedPlatform *)platform;
   TdReport report;
   simulated_report_init(&report);

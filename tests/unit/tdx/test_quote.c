@@ -94,11 +94,25 @@ static void test_real_quotes(void) {
 }
 
 static GBytes *built_quote(const TdReport *td) {
-  const guint8 vendor[16] = {0x93}, user_data[20] = {1}, signature[64] = {2}, key[64] = {3}, qe_report[384] = {4},
-               qe_signature[64] = {5}, auth[32] = {6};
-  g_autoptr(GBytes) body = quote_build_v4_body(td, vendor, user_data);
-  g_assert_cmpuint(g_bytes_get_size(body), ==, 632);
-  return quote_build_v4(body, signature, key, qe_report, qe_signature, auth, sizeof auth, "chain");
+  const guint8 signature[64] = {2}, key[64] = {3}, qe_report[384] = {4}, qe_signature[64] = {5}, auth[32] = {6};
+  const Quote quote = {.version = 4,
+                       .attestation_key_type = 2,
+                       .tee_type = TEE_TDX,
+                       .qe_vendor_id = {0x93},
+                       .user_data = {1},
+                       .td = *td,
+                       .signature = signature,
+                       .attestation_key = key,
+                       .qe_report = qe_report,
+                       .qe_report_signature = qe_signature,
+                       .qe_auth_data = auth,
+                       .qe_auth_len = sizeof auth,
+                       .cert_type = 5,
+                       .cert_data = (const guint8 *)"chain",
+                       .cert_len = sizeof "chain"};
+  g_autoptr(GBytes) signed_part = quote_build_signed_part(&quote);
+  g_assert_cmpuint(g_bytes_get_size(signed_part), ==, 632);
+  return quote_build(&quote);
 }
 
 static void test_build(void) {
