@@ -29,14 +29,17 @@ static char *normalised(const char *url) {
 
 static gboolean is_blank(const char *text) { return !text || strspn(text, " \t\r\n") == strlen(text); }
 
+static gboolean is_allowed(GUri *uri) {
+  const char *scheme = g_uri_get_scheme(uri), *host = g_uri_get_host(uri);
+  return (g_str_equal(scheme, "https") || g_str_equal(scheme, "http")) && host && *host && !g_uri_get_userinfo(uri) &&
+         !g_uri_get_query(uri) && !g_uri_get_fragment(uri);
+}
+
 gboolean dcap_service_init(DcapService *service, const char *url, GError **error) {
   const char *chosen = is_blank(url) ? g_getenv("PCCS_URL") : url;
   *service = (DcapService){.base = normalised(is_blank(chosen) ? INTEL_URL : chosen)};
-  g_autoptr(GError) why = NULL;
-  g_autoptr(GUri) uri = g_uri_parse(service->base, G_URI_FLAGS_NONE, &why);
-  const char *scheme = uri ? g_uri_get_scheme(uri) : "";
-  if (uri && (g_str_equal(scheme, "https") || g_str_equal(scheme, "http")) && *g_uri_get_host(uri) &&
-      !g_uri_get_userinfo(uri) && !g_uri_get_query(uri) && !g_uri_get_fragment(uri)) {
+  g_autoptr(GUri) uri = g_uri_parse(service->base, G_URI_FLAGS_NONE, NULL);
+  if (uri && is_allowed(uri)) {
     service->is_intel = g_ascii_strcasecmp(g_uri_get_host(uri), INTEL_HOST) == 0;
     return TRUE;
   }
