@@ -32,6 +32,11 @@ static const char boot0000[] =
     "090100002c0055006900410070007000000004071400c9bdb87cebf8344faaea3ee4af6516a10406140021aa2c46"
     "14760345836e8ab6f46623317fff0400";
 
+static const char standard_cfv[] =
+    "344bc51c980ba621aaa00da3ed7436f7d6e549197dfe699515dfa2c6583d95e6412af21c097d473155875ffd561d6790";
+
+void boot_log_standard_cfv(guint8 out[48]) { hex_decode_fixed(standard_cfv, out, 48, NULL); }
+
 static void add_digest(TdxEventLog *log, guint imr, guint32 type, const guint8 digest[48], const char *payload) {
   g_autoptr(GBytes) bytes = g_bytes_new(payload, strlen(payload));
   g_ptr_array_add(log, tdx_event_new(imr, type, digest, "", bytes));

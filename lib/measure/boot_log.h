@@ -14,6 +14,8 @@ typedef struct {
 } FirmwareDigests;
 /* RTMR0. */
 void boot_log_add_firmware(TdxEventLog *log, const FirmwareDigests *digests);
+/* The digest of the pristine variable store of 4 MiB firmware, where only a document of the image is at hand. */
+void boot_log_standard_cfv(guint8 out[48]);
 /* RTMR1: the kernel's Authenticode hash and what firmware says of starting it. */
 void boot_log_add_kernel(TdxEventLog *log, const guint8 kernel[48]);
 /* RTMR2. */
