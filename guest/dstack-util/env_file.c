@@ -5,8 +5,16 @@
 
 #include <string.h>
 
-#define QUOTED_CHARACTERS " \t|&;<>()$`\\\"'\n"
+#define QUOTED_CHARACTERS " |&;<>()$`\\\"'"
 #define ESCAPED_CHARACTERS "\"$`\\"
+
+/* systemd ends an unquoted value at a carriage return too: what follows would be a variable of the sender's choice. */
+static gboolean needs_quotes(const char *value) {
+  for (const char *p = value; *p; p++)
+    if (g_ascii_iscntrl(*p) || strchr(QUOTED_CHARACTERS, *p))
+      return TRUE;
+  return FALSE;
+}
 
 static void append_quoted(GString *out, const char *value) {
   g_string_append_c(out, '"');
@@ -26,7 +34,7 @@ static gboolean append_line(gpointer name, gpointer value, gpointer data) {
   GString *out = data;
   g_string_append(out, name);
   g_string_append_c(out, '=');
-  if (strpbrk(value, QUOTED_CHARACTERS))
+  if (needs_quotes(value))
     append_quoted(out, value);
   else
     g_string_append(out, value);

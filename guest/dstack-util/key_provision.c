@@ -1,42 +1,15 @@
 #include "key_provision.h"
 
+#include "kms_trust.h"
+
 #include "base/error.h"
 #include "base/log.h"
 #include "cvm/boot_events.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #define SEED_SIZE 32
-/* Written only by the development image's TEE simulator, on a tmpfs of the guest's own; a production image has no such
- * program, and the host can't reach it. */
-#define ANCHOR_DIR "/run/dstack/attestation"
-#define ANCHOR_ROOT ANCHOR_DIR "/root.pem"
-#define ANCHOR_COLLATERAL ANCHOR_DIR "/collateral.json"
-
-static gboolean has_simulated_anchor(void) {
-  struct stat state;
-  return lstat(ANCHOR_DIR, &state) == 0 && S_ISDIR(state.st_mode) && state.st_uid == geteuid() &&
-         (state.st_mode & 077) == 0;
-}
-
-/* NULL without error: nothing here can judge a server's evidence, and one that carries some is refused. */
-static gboolean make_verifier(const SysConfig *config, RatlsVerifier **out, GError **error) {
-  *out = NULL;
-  if (!has_simulated_anchor())
-    return TRUE;
-  log_warn("this is a development image: a kms is trusted under the simulated root in " ANCHOR_DIR);
-  RatlsVerifierOptions options = {.root_ca_path = ANCHOR_ROOT,
-                                  .allow_external_root = TRUE,
-                                  .collateral_path = ANCHOR_COLLATERAL,
-                                  .pccs_url = config->pccs_url};
-  *out = ratls_verifier_new(&options, error);
-  return *out != NULL;
-}
-
 static AppKeys *from_any_kms(TdxPlatform *platform, const SysConfig *config, GError **error) {
-  g_autoptr(RatlsVerifier) verifier = NULL;
-  if (!make_verifier(config, &verifier, error))
+  g_autoptr(RatlsVerifier) verifier = kms_trust_new(config, error);
+  if (!verifier)
     return NULL;
   g_autoptr(GError) first = NULL;
   for (guint i = 0; config->kms_urls[i]; i++) {

@@ -2,17 +2,24 @@
 
 readonly project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 readonly bin=$project/build/bin
+# Two stacks: the one that a person runs, and the one of demo and test, which begins and ends with nothing. They share no file and
+# no port, so neither disturbs the other.
+readonly stack=${stack:-local}
+case $stack in
+local) suffix='' port_base=12000 console_port=9080 wireguard_net=10.44 ;;
+demo) suffix=-demo port_base=13000 console_port=9180 wireguard_net=10.45 ;;
+esac
 # Outside of the source tree, since the daemons' unprivileged users must be able to enter it.
-readonly state=${DSTACK_LOCAL_DIR:-/var/lib/dstack-local}
+readonly state=${DSTACK_LOCAL_DIR:-/var/lib/dstack-local}$suffix
 readonly image_name=dstack-dev-0.5.5
 readonly image_dir=$project/build/image/$image_name
 
 # All on loopback; guests reach them at 10.0.2.2, QEMU's name for the host.
 readonly host_ip=10.0.2.2
-readonly registry_port=12000 kms_port=12001 gateway_port=12002 admin_port=12003 proxy_port=12443 wireguard_port=12820
-readonly console_port=9080
+readonly registry_port=$port_base kms_port=$((port_base + 1)) gateway_port=$((port_base + 2)) admin_port=$((port_base + 3))
+readonly proxy_port=$((port_base + 443)) wireguard_port=$((port_base + 820)) console_port
 readonly base_domain=app.localhost
-readonly wireguard_interface=dstack-local
+readonly wireguard_interface=dstack-$stack wireguard_net
 
 started_at=$(date +%s%N)
 stage_at=$started_at
@@ -25,6 +32,13 @@ stage() {
   [ -z "$stage_name" ] || printf '  %-44s %6s s\n' "$stage_name" "$(seconds_since "$stage_at")"
   stage_name=${1:-}
   stage_at=$(date +%s%N)
+}
+
+# A random token that only root can read, made once. Apps reach this machine's loopback at $host_ip, so nothing there is open.
+token() { # NAME
+  mkdir -p "$state/tokens"
+  [ -s "$state/tokens/$1" ] || (umask 077 && od -An -tx1 -N32 /dev/urandom | tr -d ' \n' >"$state/tokens/$1")
+  cat "$state/tokens/$1"
 }
 
 say() { printf '%s\n' "$*"; }

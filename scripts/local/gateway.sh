@@ -39,7 +39,7 @@ rpc_domain = "$host_ip"
 [core.admin]
 enabled = true
 port = $admin_port
-insecure_no_auth = true
+auth_token = "$(token gateway-admin)"
 [core.attestation]
 insecure_allow_external_trust_anchors = true
 collateral_file = "$state/tee/collateral.json"
@@ -48,9 +48,9 @@ root_ca.tdx = "$state/tee/root.pem"
 private_key = "$(cat "$gateway/wg.key")"
 public_key = "$(wg pubkey <"$gateway/wg.key")"
 listen_port = $wireguard_port
-ip = "10.44.0.1/16"
-reserved_net = ["10.44.0.1/32"]
-client_ip_range = "10.44.0.0/18"
+ip = "$wireguard_net.0.1/16"
+reserved_net = ["$wireguard_net.0.1/32"]
+client_ip_range = "$wireguard_net.0.0/18"
 config_path = "$gateway/wg.conf"
 interface = "$wireguard_interface"
 endpoint = "$host_ip:$wireguard_port"

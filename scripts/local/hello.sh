@@ -16,7 +16,7 @@ deploy_hello() {
   write_hello_app
   dstack deploy --name hello --image "$image_name" --compose "$hello_dir/docker-compose.yaml" --vcpu 2 --memory 2G \
     --disk 2G --kms --gateway --env-file "$hello_dir/env" --kms-signer "$(kms_signer)" --wait --json \
-    >"$hello_dir/deployed.json" || fail "the vm did not come up (its console: $bin/dstack --url $vmm_url logs hello)"
+    >"$hello_dir/deployed.json" || fail "the vm did not come up (its console: . $state/env && dstack logs hello)"
   hello_vm=$(jq -r .vmId "$hello_dir/deployed.json")
 }
 

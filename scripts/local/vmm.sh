@@ -2,7 +2,12 @@
 
 readonly vmm_url=http://127.0.0.1:$console_port
 
-dstack() { "$bin/dstack" --url "$vmm_url" "$@"; }
+dstack() { DSTACK_VMM_TOKEN=$(token vmm) "$bin/dstack" --url "$vmm_url" "$@"; }
+
+# For a person's shell: `. FILE` and then `dstack list`.
+write_shell_setup() {
+  (umask 077 && printf 'export DSTACK_VMM_URL=%s DSTACK_VMM_TOKEN=%s PATH=%s:$PATH\n' "$vmm_url" "$(token vmm)" "$bin" >"$state/env")
+}
 
 write_vmm_config() {
   mkdir -p "$state/vmm"
@@ -23,6 +28,9 @@ enabled = false
 [gateway]
 base_domain = "$base_domain"
 port = $proxy_port
+[auth]
+enabled = true
+tokens = ["$(token vmm)"]
 [supervisor]
 exe = "$bin/dstack-supervisor"
 sock = "$state/vmm/supervisor.sock"
@@ -34,6 +42,7 @@ CONFIG
 
 start_vmm() {
   write_vmm_config
+  write_shell_setup
   start_daemon vmm "$state/vmm" "$bin/dstack-vmm" -c "$state/vmm/vmm.toml"
   wait_for vmm 60 dstack images --json
 }

@@ -2,7 +2,9 @@
 # shellcheck shell=bash disable=SC2154
 
 programs_dir=$cache_dir/programs
-guest_programs=(dstack-util dstack-guest-agent dstack-tee-simulator)
+guest_programs=(dstack-util dstack-guest-agent)
+# Only in the development image, in place of those of the same name without -dev.
+development_programs=(dstack-util-dev dstack-tee-simulator)
 
 # Runs a command in the build root with the source tree at /src (read-only) and the cache at /cache.
 in_build_root() {
@@ -43,7 +45,7 @@ build_programs() {
   fi
   in_build_root_logged ninja -C /cache/programs/obj build.ninja
   local program target
-  for program in "${guest_programs[@]}"; do
+  for program in "${guest_programs[@]}" "${development_programs[@]}"; do
     target=$(program_target "$program")
     if [ -z "$target" ]; then
       rm -f "$programs_dir/bin/$program"

@@ -79,10 +79,10 @@ add_files() { # TREE DIR
 
 install_programs() { # TREE FLAVOUR
   local program
-  for program in "${guest_programs[@]}"; do
-    [ -f "$programs_dir/bin/$program" ] || continue
-    [ "$program" = dstack-tee-simulator ] && [ "$2" = prod ] && continue
-    install -m 0755 "$programs_dir/bin/$program" "$1/usr/bin/$program"
+  local programs=("${guest_programs[@]}")
+  [ "$2" = prod ] || programs+=("${development_programs[@]}")
+  for program in "${programs[@]}"; do
+    [ ! -f "$programs_dir/bin/$program" ] || install -m 0755 "$programs_dir/bin/$program" "$1/usr/bin/${program%-dev}"
   done
 }
 

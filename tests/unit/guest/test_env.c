@@ -125,6 +125,13 @@ static void test_quoting(void) {
   assert_line("$HOME `id`", "A=\"\\$HOME \\`id\\`\"\n");
   assert_line("back\\slash", "A=\"back\\\\slash\"\n");
   assert_line("a;b", "A=\"a;b\"\n");
+  assert_line("x\rB=y", "A=\"x\rB=y\"\n");
+  for (char control = 1; control < ' '; control++) {
+    const char value[] = {'x', control, 'B', '=', 'y', '\0'};
+    g_autofree char *quoted = g_strdup_printf("A=\"x%cB=y\"\n", control);
+    assert_line(value, control == '\n' ? "A=\"x\\nB=y\"\n" : quoted);
+  }
+  assert_line("del\x7f", "A=\"del\x7f\"\n");
 }
 
 static void test_files_sorted(void) {

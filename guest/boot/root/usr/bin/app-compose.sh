@@ -4,6 +4,8 @@ set -euo pipefail
 
 # The compose plugin works alone as well, which spares loading the docker client first.
 COMPOSE=/usr/libexec/docker/cli-plugins/docker-compose
+# Not executable where dstack-prepare.sh holds back containers of an earlier deployment.
+SHIM=/usr/bin/containerd-shim-runc-v2
 
 notify() { dstack-util notify-host -e "$1" -d "$2" || echo "app-compose: could not notify the host of $1" >&2; }
 
@@ -18,11 +20,16 @@ field() { jq -r --arg key "$1" '.[$key] // ""' app-compose.json; }
 start_compose() {
   notify boot.progress "starting containers"
   jq -j '.docker_compose_file // ""' app-compose.json >docker-compose.yaml
+  if [ ! -x "$SHIM" ]; then
+    "$COMPOSE" up --remove-orphans --no-start --build || give_up "failed to create containers"
+    chmod +x "$SHIM"
+  fi
   "$COMPOSE" up --remove-orphans -d --build || give_up "failed to start containers"
 }
 
 start_bash() {
   notify boot.progress "running main script"
+  chmod +x "$SHIM"
   field bash_script | bash || give_up "the main script failed"
 }
 

@@ -20,7 +20,7 @@ on_exit() {
 trap on_exit EXIT
 
 step="loading the tee driver"
-if [ ! -e /dev/tdx_guest ] && [ ! -e /run/dstack/tee.env ]; then
+if [ ! -e /dev/tdx_guest ] && [ -z "${DCAP_TDX_QUOTE_CONFIGFS_PATH:-}" ]; then
   modprobe tdx-guest
 fi
 
@@ -42,6 +42,13 @@ if [ -d /var/lib/docker/containers ] && jq -e 'has("docker_compose_file")' app-c
   jq -j '.docker_compose_file // ""' app-compose.json >docker-compose.yaml
   dstack-util remove-orphans --no-dockerd -d /var/lib/docker -f docker-compose.yaml ||
     echo "dstack-prepare: containers of an earlier deployment may remain" >&2
+fi
+
+# dockerd starts containers of an earlier deployment by itself. They may hold other code than what was measured now, so none can
+# run until app-compose.sh has put this deployment's in their place.
+if [ -n "$(ls -A /var/lib/docker/containers 2>/dev/null)" ]; then
+  step="holding back earlier containers"
+  chmod -x /usr/bin/containerd-shim-runc-v2
 fi
 
 if jq -e 'has("init_script")' app-compose.json >/dev/null; then
