@@ -53,17 +53,28 @@ gboolean ratls_cert_usage(X509 *cert, char **out, GError **error) {
   return TRUE;
 }
 
-gboolean ratls_take_evidence(TdxPlatform *platform, EVP_PKEY *key, GBytes **quote, GBytes **event_log, GError **error) {
+static TdxEvidence *take_evidence(TdxPlatform *platform, EVP_PKEY *key, guint8 report_data[TDX_REPORT_DATA_SIZE],
+                                  GError **error) {
   g_autoptr(GBytes) spki = p256_spki(key);
-  guint8 report_data[TDX_REPORT_DATA_SIZE];
   report_data_ratls(spki, report_data);
-  g_autoptr(TdxEvidence) evidence = tdx_get_evidence(platform, report_data, error);
+  return tdx_get_evidence(platform, report_data, error);
+}
+
+gboolean ratls_take_evidence(TdxPlatform *platform, EVP_PKEY *key, GBytes **quote, GBytes **event_log, GError **error) {
+  guint8 report_data[TDX_REPORT_DATA_SIZE];
+  g_autoptr(TdxEvidence) evidence = take_evidence(platform, key, report_data, error);
   if (!evidence)
     return FALSE;
   char *log = tdx_event_log_print(evidence->log);
   *event_log = g_bytes_new_take(log, strlen(log));
   *quote = g_bytes_ref(evidence->quote);
   return TRUE;
+}
+
+RatlsAttestation *ratls_take_attestation(TdxPlatform *platform, EVP_PKEY *key, const char *config, GError **error) {
+  guint8 report_data[TDX_REPORT_DATA_SIZE];
+  g_autoptr(TdxEvidence) evidence = take_evidence(platform, key, report_data, error);
+  return evidence ? ratls_attestation_new(evidence->quote, evidence->log, report_data, config) : NULL;
 }
 
 X509 *ratls_temp_certificate(TdxPlatform *platform, EVP_PKEY *key, X509 *temp_ca, EVP_PKEY *temp_ca_key, GError **error) {

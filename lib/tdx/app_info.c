@@ -7,6 +7,8 @@
 
 #define BOOT_MR_DONE "boot-mr-done"
 #define SYSTEM_READY "system-ready"
+#define INIT_SCRIPT_HASH "init-script-hash"
+#define MAX_INIT_SCRIPTS 5
 
 /* What the payload of a system event may be; `optional` also allows none. */
 typedef struct {
@@ -19,7 +21,7 @@ typedef struct {
 static const SystemEvent system_events[] = {
     {"system-preparing", 0, FALSE, FALSE}, {"app-id", 20, FALSE, TRUE},      {"compose-hash", 32, FALSE, TRUE},
     {"instance-id", 20, TRUE, TRUE},       {BOOT_MR_DONE, 0, FALSE, TRUE},   {"os-image-hash", 32, TRUE, FALSE},
-    {SYSTEM_READY, 0, FALSE, FALSE},
+    {SYSTEM_READY, 0, FALSE, FALSE},       {INIT_SCRIPT_HASH, 32, FALSE, FALSE},
 };
 
 static gboolean invalid_event(GError **error, const char *name, const char *why) {
@@ -67,16 +69,20 @@ static gboolean check_system_events(TdxEventLog *log, GError **error) {
   return TRUE;
 }
 
-static gboolean check_replay(const Quote *quote, TdxEventLog *log, GError **error) {
-  for (guint i = 0; i < TDX_N_RTMRS; i++) {
-    guint8 replayed[48];
-    if (!tdx_replay(log, i, NULL, replayed, error))
+static gboolean check_register(const Quote *quote, TdxEventLog *log, guint index, GError **error) {
+  guint8 replayed[48];
+  if (!tdx_replay(log, index, NULL, replayed, error))
+    return FALSE;
+  if (memcmp(replayed, quote->td.rtmr[index], sizeof replayed) == 0)
+    return TRUE;
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "rtmr mismatch: RTMR%u", index);
+  return FALSE;
+}
+
+gboolean app_info_check_boot(const Quote *quote, TdxEventLog *log, GError **error) {
+  for (guint i = 0; i < TDX_RUNTIME_RTMR; i++)
+    if (!check_register(quote, log, i, error))
       return FALSE;
-    if (memcmp(replayed, quote->td.rtmr[i], sizeof replayed) != 0) {
-      g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "rtmr mismatch: RTMR%u", i);
-      return FALSE;
-    }
-  }
   return TRUE;
 }
 
@@ -123,6 +129,21 @@ static void compute_mr_aggregated(const TdReport *td, AppInfo *info) {
   digest_sha256(preimage->data, preimage->len, info->mr_aggregated);
 }
 
+/* Every one of them, up to the end of boot measurements. */
+static gboolean read_init_scripts(TdxEventLog *log, AppInfo *info, GError **error) {
+  info->init_script_hashes = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+  for (guint i = 0; i < log->len; i++) {
+    const TdxEvent *event = g_ptr_array_index(log, i);
+    if (event->imr != TDX_RUNTIME_RTMR)
+      continue;
+    if (strcmp(event->name, BOOT_MR_DONE) == 0 || strcmp(event->name, SYSTEM_READY) == 0)
+      break;
+    if (strcmp(event->name, INIT_SCRIPT_HASH) == 0)
+      g_ptr_array_add(info->init_script_hashes, g_bytes_ref(event->payload));
+  }
+  return info->init_script_hashes->len <= MAX_INIT_SCRIPTS || invalid_event(error, INIT_SCRIPT_HASH, "appears too often");
+}
+
 static void read_identities(TdxEventLog *log, AppInfoMode mode, AppInfo *info) {
   info->app_id = payload_or_empty(log, "app-id");
   info->compose_hash = payload_or_empty(log, "compose-hash");
@@ -131,12 +152,12 @@ static void read_identities(TdxEventLog *log, AppInfoMode mode, AppInfo *info) {
   info->key_provider_info = mode == APP_INFO_BOOT_TIME ? g_bytes_new(NULL, 0) : payload_or_empty(log, "key-provider");
 }
 
-AppInfo *app_info_decode(const Quote *quote, TdxEventLog *log, AppInfoMode mode, GError **error) {
+AppInfo *app_info_decode_stripped(const Quote *quote, TdxEventLog *log, AppInfoMode mode, GError **error) {
   if (quote->tee_type != TEE_TDX) {
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "not a tdx quote");
     return NULL;
   }
-  if (!check_replay(quote, log, error) || !check_system_events(log, error))
+  if (!check_register(quote, log, TDX_RUNTIME_RTMR, error) || !check_system_events(log, error))
     return NULL;
   const char *until = mode == APP_INFO_BOOT_TIME ? BOOT_MR_DONE : NULL;
   if (!require_event(log, "compose-hash", error) || (until && !require_event(log, until, error)))
@@ -145,7 +166,8 @@ AppInfo *app_info_decode(const Quote *quote, TdxEventLog *log, AppInfoMode mode,
   read_identities(log, mode, info);
   memcpy(info->mrtd, quote->td.mr_td, sizeof info->mrtd);
   memcpy(info->rtmr, quote->td.rtmr, sizeof info->rtmr);
-  if (!tdx_replay(log, TDX_RUNTIME_RTMR, until, info->rtmr[TDX_RUNTIME_RTMR], error))
+  if (!read_init_scripts(log, info, error) ||
+      !tdx_replay(log, TDX_RUNTIME_RTMR, until, info->rtmr[TDX_RUNTIME_RTMR], error))
     return NULL;
   digest_sha256(quote->user_data, sizeof quote->user_data, info->device_id);
   compute_mr_system(info);
@@ -153,11 +175,20 @@ AppInfo *app_info_decode(const Quote *quote, TdxEventLog *log, AppInfoMode mode,
   return g_steal_pointer(&info);
 }
 
+AppInfo *app_info_decode(const Quote *quote, TdxEventLog *log, AppInfoMode mode, GError **error) {
+  if (quote->tee_type == TEE_TDX && !app_info_check_boot(quote, log, error))
+    return NULL;
+  return app_info_decode_stripped(quote, log, mode, error);
+}
+
+void app_info_set_device_of_ppid(AppInfo *info, const guint8 ppid[16]) { digest_sha256(ppid, 16, info->device_id); }
+
 void app_info_free(AppInfo *info) {
   if (!info)
     return;
   GBytes *parts[] = {info->app_id, info->compose_hash, info->instance_id, info->os_image_hash, info->key_provider_info};
   for (gsize i = 0; i < G_N_ELEMENTS(parts); i++)
     g_clear_pointer(&parts[i], g_bytes_unref);
+  g_clear_pointer(&info->init_script_hashes, g_ptr_array_unref);
   g_free(info);
 }

@@ -138,7 +138,7 @@ static void test_versioned_only(Fixture *fixture, gconstpointer unused) {
   const CertSpec spec = {.common_name = "x", .ca_path_len = -1, .extensions = &extension, .n_extensions = 1};
   g_autoptr(X509) cert = cert_build(&spec, fixture->key, NULL, fixture->key, NULL);
   g_assert_true(ratls_cert_carries_evidence(cert));
-  assert_refused(fixture, cert, DSTACK_ERROR_NOT_IMPLEMENTED, NULL);
+  assert_refused(fixture, cert, DSTACK_ERROR_INVALID, "attestation");
 }
 
 static void test_altered_quote(Fixture *fixture, gconstpointer unused) {
