@@ -11,11 +11,6 @@ static gboolean get_tls_key(PrpcCall *call, const ProtobufCMessage *request, Pro
                             GError **error) {
   (void)call;
   const DstackGuest__GetTlsKeyArgs *args = (const DstackGuest__GetTlsKeyArgs *)request;
-  if (args->with_app_info || prpc_has_optional(request, "not_before") || prpc_has_optional(request, "not_after")) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_IMPLEMENTED,
-                "not implemented yet: with_app_info, not_before and not_after");
-    return FALSE;
-  }
   g_autofree const char **alt_names = g_new0(const char *, args->n_alt_names + 1);
   for (gsize i = 0; i < args->n_alt_names; i++)
     alt_names[i] = args->alt_names[i];
@@ -23,7 +18,12 @@ static gboolean get_tls_key(PrpcCall *call, const ProtobufCMessage *request, Pro
                       .alt_names = alt_names,
                       .server_auth = args->usage_server_auth,
                       .client_auth = args->usage_client_auth,
-                      .ra_tls = args->usage_ra_tls};
+                      .ra_tls = args->usage_ra_tls,
+                      .app_info = args->with_app_info,
+                      .has_not_before = prpc_has_optional(request, "not_before"),
+                      .has_not_after = prpc_has_optional(request, "not_after"),
+                      .not_before = args->not_before,
+                      .not_after = args->not_after};
   g_autoptr(EVP_PKEY) key = tls_key_random();
   return tls_key_respond(data, key, &spec, (DstackGuest__GetTlsKeyResponse *)response, error);
 }

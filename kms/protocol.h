@@ -63,8 +63,8 @@ enum {
    * "This CVM was proven and allowed now": good for one KEYHOLDER_APP_KEYS within KMS_GRANT_SECONDS. */
   KEYHOLDER_GRANT = 32,
   /* app_id fixed 20, spki blob, has_organization u8, organization text, common_name text, n_alt_names u8, alt_name
-   * text..., server_auth u8, client_auth u8, quote blob, event_log blob (both empty: none) -> chain: leaf text, app CA
-   * text */
+   * text..., server_auth u8, client_auth u8, quote blob, event_log blob, attestation blob, app_info blob (each empty:
+   * none), not_before u64, not_after u64 (Unix seconds, 0: not asked for) -> chain: leaf text, app CA text */
   KEYHOLDER_SIGN_LEAF,
 };
 #define KMS_GRANT_SECONDS 30

@@ -10,9 +10,13 @@
 #define OID_EVENT_LOG "1.3.6.1.4.1.62397.1.2"
 #define OID_APP_ID "1.3.6.1.4.1.62397.1.3"
 #define OID_USAGE "1.3.6.1.4.1.62397.1.4"
+#define OID_ATTESTATION "1.3.6.1.4.1.62397.1.8"
+#define OID_APP_INFO "1.3.6.1.4.1.62397.1.9"
 #define ORGANIZATION "Dstack"
 #define RENEW_BEFORE_SECONDS (365 * 86400)
-#define MAX_EXTENSIONS 4
+#define MAX_EXTENSIONS 6
+#define LEAF_MAX_SECONDS (3650 * 86400LL) /* as its CA, which is made with it */
+#define LEAF_MAX_WAIT_SECONDS (30 * 86400LL)
 
 void kms_certificates_clear(KmsCertificates *certificates) {
   g_clear_pointer(&certificates->temp_ca, X509_free);
@@ -50,7 +54,7 @@ static void add_extension(Extensions *extensions, const char *oid, const void *c
 }
 
 static void add_evidence(Extensions *extensions, const CertificateEvidence *evidence) {
-  if (g_bytes_get_size(evidence->quote) == 0)
+  if (!evidence->quote || g_bytes_get_size(evidence->quote) == 0)
     return;
   gsize len;
   const void *quote = g_bytes_get_data(evidence->quote, &len);
@@ -86,11 +90,32 @@ static X509 *build_app_ca(const RootKeys *keys, X509 *root_ca, const guint8 *app
   return cert_build(&spec, app_ca_key, root_ca, keys->root_ca, error);
 }
 
+static void add_optional(Extensions *extensions, const char *oid, GBytes *content) {
+  gsize len = 0;
+  const void *data = content ? g_bytes_get_data(content, &len) : NULL;
+  if (len > 0)
+    add_extension(extensions, oid, data, len);
+}
+
+static gboolean set_validity(const LeafRequest *request, CertSpec *spec, GError **error) {
+  const guint64 now = (guint64)(g_get_real_time() / G_USEC_PER_SEC);
+  if (request->not_before > now + LEAF_MAX_WAIT_SECONDS) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "certificate would begin over 30 days from now");
+    return FALSE;
+  }
+  spec->not_before = (gint64)request->not_before;
+  if (request->not_after < now + LEAF_MAX_SECONDS)
+    spec->not_after = (gint64)request->not_after; /* else the end of its CA */
+  return TRUE;
+}
+
 static X509 *build_leaf(const LeafRequest *request, X509 *app_ca, EVP_PKEY *app_ca_key, GError **error) {
   g_auto(Extensions) extensions = {0};
   add_evidence(&extensions, &request->evidence);
   add_extension(&extensions, OID_APP_ID, request->app_id, KMS_APP_ID_SIZE);
+  add_optional(&extensions, OID_APP_INFO, request->app_info);
   add_extension(&extensions, OID_USAGE, "app:custom", strlen("app:custom"));
+  add_optional(&extensions, OID_ATTESTATION, request->attestation);
   CertSpec spec = {.organization = request->organization,
                    .common_name = request->common_name,
                    .alt_names = request->alt_names,
@@ -99,6 +124,8 @@ static X509 *build_leaf(const LeafRequest *request, X509 *app_ca, EVP_PKEY *app_
                    .ca_path_len = -1,
                    .extensions = extensions.items,
                    .n_extensions = extensions.n};
+  if (!set_validity(request, &spec, error))
+    return NULL;
   return cert_build(&spec, request->public_key, app_ca, app_ca_key, error);
 }
 

@@ -15,7 +15,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KmsCertificates, kms_certificates_clear)
 
 X509 *certificate_temp_ca(const RootKeys *keys, GError **error);
 X509 *certificate_root_ca(const RootKeys *keys, GError **error);
-/* Evidence that binds the rpc key; both empty: a certificate without. */
+/* Evidence that binds the rpc key; both empty or NULL: a certificate without. */
 typedef struct {
   GBytes *quote, *event_log;
 } CertificateEvidence;
@@ -30,8 +30,11 @@ typedef struct {
   const char *const *alt_names;
   gboolean server_auth, client_auth;
   CertificateEvidence evidence;
+  GBytes *attestation, *app_info; /* NULL or empty: none */
+  guint64 not_before, not_after;  /* Unix seconds; 0: not asked for */
 } LeafRequest;
-/* The leaf under the app's own CA, and that CA under the root: both PEM, to be freed with g_free(). */
+/* The leaf under the app's own CA, and that CA under the root: both PEM, to be freed with g_free(). A leaf ends with its
+ * CA at the latest. Error INVALID when it would not begin before it ends, or begin over 30 days from now. */
 gboolean certificate_app_leaf(const RootKeys *keys, X509 *root_ca, const LeafRequest *request, char **leaf,
                               char **app_ca, GError **error);
 

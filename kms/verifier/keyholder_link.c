@@ -61,7 +61,7 @@ gboolean keyholder_link_grant(KeyholderLink *link, GBytes *app_id, GBytes *insta
   return reader_finish(&body, "grant", error);
 }
 
-static gboolean put_csr(WireBuffer *request, const RatlsCsr *csr, GError **error) {
+static gboolean put_csr(WireBuffer *request, const RatlsCsr *csr, const LeafExtensions *extensions, GError **error) {
   guint n_alt_names = csr->alt_names ? g_strv_length(csr->alt_names) : 0;
   if (n_alt_names > KMS_MAX_ALT_NAMES) {
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_TOO_LARGE, "more than %d alternative names", KMS_MAX_ALT_NAMES);
@@ -76,15 +76,19 @@ static gboolean put_csr(WireBuffer *request, const RatlsCsr *csr, GError **error
     wire_put_text(request, csr->alt_names[i]);
   wire_put_u8(request, csr->server_auth != FALSE);
   wire_put_u8(request, csr->client_auth != FALSE);
-  wire_put_bytes(request, csr->ext_quote ? csr->quote : NULL);
-  wire_put_bytes(request, csr->ext_quote ? csr->event_log : NULL);
+  wire_put_bytes(request, extensions->quote);
+  wire_put_bytes(request, extensions->event_log);
+  wire_put_bytes(request, extensions->attestation);
+  wire_put_bytes(request, extensions->app_info);
+  wire_put_u64(request, csr->not_before);
+  wire_put_u64(request, csr->has_not_after ? MAX(csr->not_after, 1) : 0); /* 0 would stand for the default */
   return TRUE;
 }
 
-gboolean keyholder_link_sign(KeyholderLink *link, GBytes *app_id, const RatlsCsr *csr, char **leaf, char **app_ca,
-                             GError **error) {
+gboolean keyholder_link_sign(KeyholderLink *link, GBytes *app_id, const RatlsCsr *csr, const LeafExtensions *extensions,
+                             char **leaf, char **app_ca, GError **error) {
   g_autoptr(WireBuffer) request = wire_buffer_new(KEYHOLDER_SIGN_LEAF);
-  if (!put_identifier(request, app_id, KMS_APP_ID_SIZE, error) || !put_csr(request, csr, error))
+  if (!put_identifier(request, app_id, KMS_APP_ID_SIZE, error) || !put_csr(request, csr, extensions, error))
     return FALSE;
   g_autoptr(WireBuffer) answer = call(link, request, error);
   if (!answer)

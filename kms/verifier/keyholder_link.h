@@ -16,6 +16,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KeyholderLink, keyholder_link_free)
 /* States that this instance may have its keys now. `instance_id` has 20 bytes or none. Thread-safe, as the next. */
 gboolean keyholder_link_grant(KeyholderLink *link, GBytes *app_id, GBytes *instance_id, guint8 grant[KMS_GRANT_SIZE],
                               GError **error);
+/* What the leaf shall show; NULL: not that. */
+typedef struct {
+  GBytes *quote, *event_log; /* borrowed from the CSR */
+  GBytes *attestation, *app_info;
+} LeafExtensions;
 /* Has the leaf of a proven CSR signed. Both PEM results are freed with g_free(). */
-gboolean keyholder_link_sign(KeyholderLink *link, GBytes *app_id, const RatlsCsr *csr, char **leaf, char **app_ca,
-                             GError **error);
+gboolean keyholder_link_sign(KeyholderLink *link, GBytes *app_id, const RatlsCsr *csr, const LeafExtensions *extensions,
+                             char **leaf, char **app_ca, GError **error);

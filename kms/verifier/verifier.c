@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/log.h"
-#include "tdx/report_data.h"
 
 struct KmsVerifier {
   RatlsVerifier *evidence;
@@ -107,29 +106,52 @@ static gboolean answer_authorize_app(KmsVerifier *verifier, Reader *body, WireBu
   return FALSE;
 }
 
-static VerifiedEvidence *verify_csr_evidence(KmsVerifier *verifier, const RatlsCsr *csr, GError **error) {
-  guint8 report_data[TDX_REPORT_DATA_SIZE];
-  report_data_ratls(csr->pubkey, report_data);
-  gsize log_len;
-  const char *log = g_bytes_get_data(csr->event_log, &log_len);
-  if (g_bytes_get_size(csr->quote) == 0) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "no attestation provided");
+static void leaf_extensions_clear(LeafExtensions *extensions) {
+  g_clear_pointer(&extensions->attestation, g_bytes_unref);
+  g_clear_pointer(&extensions->app_info, g_bytes_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LeafExtensions, leaf_extensions_clear)
+
+static GBytes *strip_attestation(GBytes *encoded, GError **error) {
+  g_autoptr(RatlsAttestation) attestation = ratls_attestation_decode(encoded, error);
+  if (!attestation)
     return NULL;
+  ratls_attestation_strip(attestation);
+  return ratls_attestation_encode(attestation);
+}
+
+/* What was verified just now, in the form the request came in. */
+static gboolean choose_extensions(const RatlsCsr *csr, const VerifiedEvidence *evidence, const BootInfo *info,
+                                  LeafExtensions *out, GError **error) {
+  if (csr->ext_app_info) {
+    g_autoptr(GBytes) image = g_bytes_new(info->os_image_hash, sizeof info->os_image_hash);
+    out->app_info = ratls_app_info_encode(evidence->app_info, image);
   }
-  VerifiedEvidence *evidence =
-      ratls_verify_evidence(verifier->evidence, csr->quote, log ? log : "", log_len, report_data, error);
-  if (!evidence)
+  if (!csr->ext_quote)
+    return TRUE;
+  out->quote = csr->quote;
+  out->event_log = csr->event_log;
+  if (csr->attestation)
+    out->attestation = strip_attestation(csr->attestation, error);
+  return !csr->attestation || out->attestation;
+}
+
+static VerifiedEvidence *verify_csr(KmsVerifier *verifier, const RatlsCsr *csr, GError **error) {
+  VerifiedEvidence *evidence = ratls_csr_verify(verifier->evidence, csr, error);
+  if (!evidence && !g_error_matches(*error, DSTACK_ERROR, DSTACK_ERROR_DENIED))
     g_prefix_error(error, "quote verification failed: ");
   return evidence;
 }
 
 static gboolean sign(KmsVerifier *verifier, const RatlsCsr *csr, const char *vm_config, WireBuffer *answer,
                      GError **error) {
-  g_autoptr(VerifiedEvidence) evidence = verify_csr_evidence(verifier, csr, error);
+  g_autoptr(VerifiedEvidence) evidence = verify_csr(verifier, csr, error);
   g_auto(BootInfo) info = {0};
+  g_auto(LeafExtensions) extensions = {0};
   g_autofree char *gateway_app_id = NULL, *leaf = NULL, *app_ca = NULL;
   if (!evidence || !authorize(verifier, evidence, APP_INFO_BOOT_TIME, vm_config, &info, &gateway_app_id, error) ||
-      !keyholder_link_sign(verifier->keyholder, info.app_id, csr, &leaf, &app_ca, error))
+      !choose_extensions(csr, evidence, &info, &extensions, error) ||
+      !keyholder_link_sign(verifier->keyholder, info.app_id, csr, &extensions, &leaf, &app_ca, error))
     return FALSE;
   log_decision("certificate signed", &info);
   wire_put_text(answer, leaf);

@@ -61,6 +61,10 @@ typedef struct {
   const char *subject;
   const char *const *alt_names;
   gboolean server_auth, client_auth, ra_tls;
+  /* What a KMS of the baseline does not know: any of these asks it with a request of version 2. */
+  gboolean app_info; /* the extension that names the app */
+  gboolean has_not_before, has_not_after;
+  guint64 not_before, not_after; /* Unix seconds */
 } AppCertSpec;
 /* A certificate for `key` from the app's provider: SignCert at the KMS, or the local CA. Chain PEMs, leaf first,
  * NULL-terminated, to be freed with g_strfreev(). A KMS's chain is checked to end in `ca_cert` and to be for `key`. */

@@ -10,23 +10,43 @@
 #include <string.h>
 
 #define API_VERSION 1
+#define API_VERSION_2 2
 
 typedef Kms__SignCertResponse SignedChain;
 static void signed_chain_free(SignedChain *answer) { prpc_message_free(&answer->base); }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SignedChain, signed_chain_free)
 
+static guint32 api_version(const AppCertSpec *spec) {
+  return spec->app_info || spec->has_not_before || spec->has_not_after ? API_VERSION_2 : API_VERSION;
+}
+
+static gboolean add_evidence(TdxPlatform *platform, EVP_PKEY *key, const char *vm_config, RatlsCsr *csr, GError **error) {
+  if (csr->version == API_VERSION)
+    return ratls_take_evidence(platform, key, &csr->quote, &csr->event_log, error);
+  g_autoptr(RatlsAttestation) attestation = ratls_take_attestation(platform, key, vm_config, error);
+  if (attestation)
+    csr->attestation = ratls_attestation_encode(attestation);
+  return attestation != NULL;
+}
+
 /* The quote goes in whether the certificate shall show it or not: the KMS decides by it. */
-static GBytes *make_request(TdxPlatform *platform, EVP_PKEY *key, const AppCertSpec *spec, GError **error) {
+static GBytes *make_request(TdxPlatform *platform, EVP_PKEY *key, const char *vm_config, const AppCertSpec *spec,
+                            GError **error) {
   g_autoptr(RatlsCsr) csr = g_new0(RatlsCsr, 1);
-  if (!ratls_take_evidence(platform, key, &csr->quote, &csr->event_log, error))
+  csr->version = api_version(spec);
+  if (!add_evidence(platform, key, vm_config, csr, error))
     return NULL;
-  csr->version = API_VERSION;
   csr->pubkey = p256_spki(key);
   csr->subject = g_strdup(spec->subject ? spec->subject : "");
   csr->alt_names = spec->alt_names ? g_strdupv((char **)spec->alt_names) : g_new0(char *, 1);
   csr->server_auth = spec->server_auth;
   csr->client_auth = spec->client_auth;
   csr->ext_quote = spec->ra_tls;
+  csr->ext_app_info = spec->app_info;
+  csr->has_not_before = spec->has_not_before;
+  csr->not_before = spec->not_before;
+  csr->has_not_after = spec->has_not_after;
+  csr->not_after = spec->not_after;
   return ratls_csr_encode(csr);
 }
 
@@ -36,10 +56,10 @@ static ProtobufCBinaryData borrow(GBytes *bytes) {
   return (ProtobufCBinaryData){.len = len, .data = (guint8 *)data}; /* protobuf-c has no const; the call only reads */
 }
 
-static SignedChain *call_sign(PrpcClient *client, GBytes *csr, GBytes *signature, const char *vm_config,
+static SignedChain *call_sign(PrpcClient *client, guint32 version, GBytes *csr, GBytes *signature, const char *vm_config,
                               GError **error) {
   Kms__SignCertRequest request = KMS__SIGN_CERT_REQUEST__INIT;
-  request.api_version = API_VERSION;
+  request.api_version = version;
   request.csr = borrow(csr);
   request.signature = borrow(signature);
   request.vm_config = (char *)vm_config;
@@ -77,7 +97,7 @@ static char **to_vector(const SignedChain *answer) {
 
 static char **kms_certify(const AppKeys *keys, TdxPlatform *platform, const char *vm_config, EVP_PKEY *key,
                           const AppCertSpec *spec, GError **error) {
-  g_autoptr(GBytes) csr = make_request(platform, key, spec, error);
+  g_autoptr(GBytes) csr = make_request(platform, key, vm_config, spec, error);
   g_autoptr(KmsCredential) credential = csr ? kms_identity_credential(keys, platform, error) : NULL;
   if (!credential)
     return NULL;
@@ -86,7 +106,7 @@ static char **kms_certify(const AppKeys *keys, TdxPlatform *platform, const char
   if (!client)
     return NULL;
   g_autoptr(GBytes) signature = p256_sign(key, g_bytes_get_data(csr, NULL), g_bytes_get_size(csr));
-  g_autoptr(SignedChain) answer = call_sign(client, csr, signature, vm_config, error);
+  g_autoptr(SignedChain) answer = call_sign(client, api_version(spec), csr, signature, vm_config, error);
   if (!answer)
     return NULL;
   if (!check_chain(answer, keys->ca_cert, key, error)) {
@@ -96,10 +116,20 @@ static char **kms_certify(const AppKeys *keys, TdxPlatform *platform, const char
   return to_vector(answer);
 }
 
+static gboolean check_validity(const AppCertSpec *spec, GError **error) {
+  const gboolean in_order = !spec->has_not_before || !spec->has_not_after || spec->not_before < spec->not_after;
+  if (in_order && spec->not_before <= G_MAXINT64 && spec->not_after <= G_MAXINT64)
+    return TRUE;
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "not_before must be earlier than not_after");
+  return FALSE;
+}
+
 char **app_keys_certify(const AppKeys *keys, TdxPlatform *platform, const char *vm_config, EVP_PKEY *key,
                         const AppCertSpec *spec, GError **error) {
-  char **chain = keys->kind == KEY_PROVIDER_KMS ? kms_certify(keys, platform, vm_config, key, spec, error)
-                                                : local_ca_certify(keys, platform, key, spec, error);
+  char **chain = NULL;
+  if (check_validity(spec, error))
+    chain = keys->kind == KEY_PROVIDER_KMS ? kms_certify(keys, platform, vm_config, key, spec, error)
+                                           : local_ca_certify(keys, platform, key, spec, error);
   if (!chain)
     g_prefix_error(error, "failed to get a certificate: ");
   return chain;

@@ -30,5 +30,12 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize len) {
   g_autofree char *usage = NULL;
   if (ratls_cert_usage(with_usage, &usage, NULL))
     g_assert_nonnull(usage);
+  g_autoptr(X509) with_info = certificate_with(RATLS_OID_APP_INFO, data, len);
+  g_autoptr(AppInfo) info = NULL;
+  if (ratls_cert_app_info(with_info, &info, NULL)) {
+    g_autoptr(GBytes) encoded = ratls_app_info_encode(info, NULL);
+    g_autoptr(AppInfo) again = ratls_app_info_decode(encoded, NULL);
+    g_assert_nonnull(again);
+  }
   return 0;
 }

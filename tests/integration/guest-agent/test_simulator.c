@@ -234,10 +234,33 @@ static void test_tls_key(void) {
   g_autoptr(VerifiedEvidence) evidence = NULL;
   g_assert_true(ratls_verify_certificate(judge, leaf, &evidence, &error));
   g_assert_nonnull(evidence);
+}
+
+/* What newer clients may ask for beside. */
+static void test_tls_key_extras(void) {
+  g_autoptr(GError) error = NULL;
+  DstackGuest__GetTlsKeyArgs args = DSTACK_GUEST__GET_TLS_KEY_ARGS__INIT;
+  const guint64 now = (guint64)(g_get_real_time() / G_USEC_PER_SEC);
+  args.subject = (char *)"app";
   args.with_app_info = TRUE;
+  args._not_after_case = DSTACK_GUEST__GET_TLS_KEY_ARGS___NOT_AFTER_NOT_AFTER;
+  args.not_after = now + 3600;
+  g_autoptr(PrpcMessage) message =
+      call("dstack.sock", "", "GetTlsKey", &args.base, &dstack_guest__get_tls_key_response__descriptor, &error);
+  g_assert_no_error(error);
+  const DstackGuest__GetTlsKeyResponse *answer = (const DstackGuest__GetTlsKeyResponse *)message;
+  g_autoptr(X509) leaf = cert_from_pem(answer->certificate_chain[0], strlen(answer->certificate_chain[0]), &error);
+  g_autoptr(AppInfo) info = NULL;
+  g_assert_true(ratls_cert_app_info(leaf, &info, &error));
+  g_assert_nonnull(info);
+  g_assert_cmpuint(g_bytes_get_size(info->app_id), ==, 20);
+  time_t end = (time_t)(now + 3600);
+  g_assert_cmpint(X509_cmp_time(X509_get0_notAfter(leaf), &end), ==, -1); /* -1 is "not later" */
+  args._not_before_case = DSTACK_GUEST__GET_TLS_KEY_ARGS___NOT_BEFORE_NOT_BEFORE;
+  args.not_before = now + 3600;
   g_assert_null(
       call("dstack.sock", "", "GetTlsKey", &args.base, &dstack_guest__get_tls_key_response__descriptor, &error));
-  g_assert_nonnull(strstr(error->message, "not implemented yet"));
+  g_assert_nonnull(strstr(error->message, "not_before must be earlier than not_after"));
 }
 
 static PrpcMessage *info_of(const char *socket_name, const char *prefix) {
@@ -473,6 +496,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/simulator/emit-event", test_emit_event);
   g_test_add_func("/simulator/concurrent-events", test_concurrent_events);
   g_test_add_func("/simulator/tls-key", test_tls_key);
+  g_test_add_func("/simulator/tls-key-extras", test_tls_key_extras);
   g_test_add_func("/simulator/info", test_info);
   g_test_add_func("/simulator/public-info", test_public_info);
   g_test_add_func("/simulator/info-after-event", test_info_after_event);

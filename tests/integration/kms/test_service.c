@@ -253,6 +253,40 @@ static void test_sign_cert(void) {
   g_assert_nonnull(evidence);
 }
 
+/* A request of version 2: the leaf shows the attestation, stripped, who the app is, and the time that was asked for. */
+static void test_sign_cert_v2(void) {
+  g_autoptr(TdxPlatform) platform = kms_client_platform(shared, 0xad, 0xbb, GOOD_IMAGE);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(AppKeys) keys = app_keys_from_kms(shared->url, platform, VM_CONFIG, shared->verifier, &error);
+  g_assert_no_error(error);
+  g_autoptr(EVP_PKEY) key = p256_generate();
+  const guint64 now = (guint64)(g_get_real_time() / G_USEC_PER_SEC);
+  AppCertSpec spec = {.subject = "app", .client_auth = TRUE, .ra_tls = TRUE, .app_info = TRUE};
+  spec.has_not_after = TRUE;
+  spec.not_after = now + 3600;
+  g_auto(GStrv) chain = app_keys_certify(keys, platform, VM_CONFIG, key, &spec, &error);
+  g_assert_no_error(error);
+  g_autoptr(X509) leaf = cert_from_pem(chain[0], strlen(chain[0]), NULL);
+  g_autoptr(GBytes) quote = NULL, attestation = NULL;
+  g_assert_true(cert_extension(leaf, RATLS_OID_QUOTE, &quote, NULL) &&
+                cert_extension(leaf, RATLS_OID_ATTESTATION, &attestation, NULL));
+  g_assert_null(quote);
+  g_assert_nonnull(attestation);
+  g_autoptr(VerifiedEvidence) evidence = NULL;
+  ratls_verify_certificate(shared->verifier, leaf, &evidence, &error);
+  g_assert_no_error(error);
+  g_assert_nonnull(evidence);
+  g_assert_false(evidence->boot_log_replayed);
+  g_autoptr(AppInfo) info = NULL;
+  g_assert_true(ratls_cert_app_info(leaf, &info, &error) && info);
+  g_assert_true(g_bytes_equal(info->app_id, evidence->app_info->app_id));
+  g_autofree char *image = hex_encode_bytes(info->os_image_hash);
+  g_assert_nonnull(strstr(VM_CONFIG, image));
+  int days, seconds;
+  g_assert_true(ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(leaf)));
+  g_assert_true(days == 0 && seconds > 3000 && seconds <= 3600);
+}
+
 static void sign_fails(guint32 api_version, const char *csr, const char *why) {
   g_autoptr(PrpcClient) client = kms_client(shared, NULL, NULL);
   Kms__SignCertRequest request = KMS__SIGN_CERT_REQUEST__INIT;
@@ -270,7 +304,7 @@ static void sign_fails(guint32 api_version, const char *csr, const char *why) {
 
 static void test_bad_csr(void) {
   sign_fails(3, "x", "unsupported API version: 3");
-  sign_fails(2, "x", "not implemented yet");
+  sign_fails(2, "x", "certificate request");
   sign_fails(1, "", "");
   sign_fails(0, "nonsense", "");
 }
@@ -377,6 +411,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/kms/service/webhook-refusals", test_webhook_refusals);
   g_test_add_func("/kms/service/webhook-hangs", test_webhook_hangs);
   g_test_add_func("/kms/service/sign-cert", test_sign_cert);
+  g_test_add_func("/kms/service/sign-cert-v2", test_sign_cert_v2);
   g_test_add_func("/kms/service/bad-csr", test_bad_csr);
   g_test_add_func("/kms/service/env-key", test_env_key);
   g_test_add_func("/kms/service/meta", test_meta);

@@ -107,11 +107,7 @@ static gboolean get_app_key(PrpcCall *call, const ProtobufCMessage *request, Pro
 }
 
 static gboolean judge_request(FakeKms *kms, const RatlsCsr *csr, GError **error) {
-  guint8 report_data[TDX_REPORT_DATA_SIZE];
-  report_data_ratls(csr->pubkey, report_data);
-  g_autoptr(VerifiedEvidence) evidence =
-      ratls_verify_evidence(kms->verifier, csr->quote, g_bytes_get_data(csr->event_log, NULL),
-                            g_bytes_get_size(csr->event_log), report_data, error);
+  g_autoptr(VerifiedEvidence) evidence = ratls_csr_verify(kms->verifier, csr, error);
   return evidence != NULL;
 }
 

@@ -277,8 +277,10 @@ static WireBuffer *sign_request(gconstpointer spki, gsize spki_len, guint8 n_alt
     wire_put_text(request, "app.example.com");
   wire_put_u8(request, 1);
   wire_put_u8(request, 0);
-  wire_put_bytes(request, NULL);
-  wire_put_bytes(request, NULL);
+  for (guint i = 0; i < 4; i++) /* quote, event log, attestation, app info */
+    wire_put_bytes(request, NULL);
+  wire_put_u64(request, 0);
+  wire_put_u64(request, 0);
   return request;
 }
 

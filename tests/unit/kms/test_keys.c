@@ -168,6 +168,52 @@ static void test_leaf_chain(void) {
   assert_extension(chain->pdata[1], "1.3.6.1.4.1.62397.1.1", NULL);
 }
 
+static X509 *leaf_of(const RootKeys *keys, X509 *root, LeafRequest *request, GError **error) {
+  g_autofree char *leaf_pem = NULL, *ca_pem = NULL;
+  return certificate_app_leaf(keys, root, request, &leaf_pem, &ca_pem, error) ? cert_of(leaf_pem) : NULL;
+}
+
+static gint64 seconds_until(const ASN1_TIME *time) {
+  int days, seconds;
+  g_assert_true(ASN1_TIME_diff(&days, &seconds, NULL, time));
+  return days * 86400LL + seconds;
+}
+
+/* What requests of version 2 may ask for: other extensions, and a validity within that of the CA. */
+static void test_leaf_of_version_2(void) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(RootKeys) keys = root_keys_generate();
+  g_autoptr(X509) root = certificate_root_ca(keys, NULL);
+  g_autoptr(EVP_PKEY) subject = p256_generate();
+  g_autoptr(GBytes) attestation = g_bytes_new_static("\x00\x01", 2), app_info = g_bytes_new_static("\x99", 1);
+  const guint64 now = (guint64)(g_get_real_time() / G_USEC_PER_SEC);
+  LeafRequest request = {.public_key = subject,
+                         .common_name = "app",
+                         .attestation = attestation,
+                         .app_info = app_info,
+                         .not_before = now - 60,
+                         .not_after = now + 3600};
+  g_autoptr(X509) leaf = leaf_of(keys, root, &request, &error);
+  g_assert_no_error(error);
+  assert_extension(leaf, "1.3.6.1.4.1.62397.1.8", "0001");
+  assert_extension(leaf, "1.3.6.1.4.1.62397.1.9", "99");
+  assert_extension(leaf, "1.3.6.1.4.1.62397.1.1", NULL);
+  g_assert_cmpint(ABS(seconds_until(X509_get0_notAfter(leaf)) - 3600), <, 60);
+  g_assert_cmpint(ABS(seconds_until(X509_get0_notBefore(leaf)) + 60), <, 60);
+  request.not_after = G_MAXUINT64;
+  g_autoptr(X509) capped = leaf_of(keys, root, &request, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(ABS(seconds_until(X509_get0_notAfter(capped)) - 3650 * 86400LL), <, 60);
+  request.not_after = now - 60;
+  g_assert_null(leaf_of(keys, root, &request, &error));
+  g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID);
+  g_clear_error(&error);
+  request.not_after = 0;
+  request.not_before = G_MAXUINT64;
+  g_assert_null(leaf_of(keys, root, &request, &error));
+  g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID);
+}
+
 static void test_rpc_certificate(void) {
   g_autoptr(RootKeys) keys = root_keys_generate();
   g_autoptr(X509) root = certificate_root_ca(keys, NULL);
@@ -193,6 +239,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/kms/keys/legacy-env-signer", test_legacy_env_signer);
   g_test_add_func("/kms/keys/app-ca", test_app_ca);
   g_test_add_func("/kms/certificates/leaf-chain", test_leaf_chain);
+  g_test_add_func("/kms/certificates/leaf-of-version-2", test_leaf_of_version_2);
   g_test_add_func("/kms/certificates/rpc", test_rpc_certificate);
   return g_test_run();
 }

@@ -117,9 +117,6 @@ static void test_open(void) {
     assert_bytes_hex(opened->quote, "aabb");
     assert_bytes_hex(opened->event_log, "5b5d");
   }
-  g_assert_null(open_signed(key, 2, data, len, &error));
-  g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_IMPLEMENTED);
-  g_clear_error(&error);
   g_assert_null(open_signed(key, 3, data, len, &error));
   g_assert_cmpstr(error->message, ==, "unsupported api version: 3");
 }
