@@ -12,6 +12,7 @@
 #define HOST_NAME "dstack VMM"
 #define MAX_PAYLOAD_BYTES 4096
 #define MAX_EVENT_NAME 128
+#define MAX_REQUEST_BYTES (64 * 1024) /* a longer notification is refused before it is read */
 
 /* The caller is known by what the transport says alone: its CID. */
 static Vm *find_caller(Vmm *vmm, PrpcCall *call, GError **error) {
@@ -36,13 +37,9 @@ static gboolean on_info(PrpcCall *call, const ProtobufCMessage *request, Protobu
 /* What the guest says about itself is kept for its next boot: checked, and never for another app than the deployer's. */
 static gboolean take_instance_info(Vm *vm, const char *payload, GError **error) {
   g_auto(InstanceInfo) info = {0};
-  if (!instance_info_parse(payload, strlen(payload), &info, error))
-    return FALSE;
-  if (*info.app_id && strcmp(info.app_id, vm->manifest->app_id) != 0) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "instance info is of another app");
-    return FALSE;
-  }
-  return work_dir_set_instance_info(vm->work_dir, &info, error);
+  return instance_info_parse(payload, strlen(payload), &info, error) &&
+         instance_info_keep_app(&info, vm->manifest->app_id, error) &&
+         work_dir_set_instance_info(vm->work_dir, &info, error);
 }
 
 static gboolean take_event(Vm *vm, const char *event, const char *payload, GError **error) {
@@ -80,5 +77,7 @@ PrpcService *host_api_new(Vmm *vmm) {
   PrpcService *service = prpc_service_new(&host_api__host_api__descriptor, "", vmm);
   prpc_service_handle(service, "Info", on_info);
   prpc_service_handle(service, "Notify", on_notify);
+  prpc_service_limit(service, "Info", MAX_REQUEST_BYTES);
+  prpc_service_limit(service, "Notify", MAX_REQUEST_BYTES);
   return service;
 }

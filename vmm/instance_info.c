@@ -4,6 +4,8 @@
 #include "base/hex.h"
 #include "base/json.h"
 
+#include <string.h>
+
 #define ID_BYTES 20
 
 void instance_info_clear(InstanceInfo *info) {
@@ -39,6 +41,16 @@ gboolean instance_info_parse(const char *text, gsize len, InstanceInfo *out, GEr
     return TRUE;
   instance_info_clear(out);
   return FALSE;
+}
+
+gboolean instance_info_keep_app(InstanceInfo *info, const char *app_id, GError **error) {
+  if (*info->app_id && strcmp(info->app_id, app_id) != 0) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "instance info is of another app");
+    return FALSE;
+  }
+  g_free(info->app_id);
+  info->app_id = g_strdup(app_id);
+  return TRUE;
 }
 
 char *instance_info_text(const InstanceInfo *info) {

@@ -3,6 +3,7 @@
 #include "vmm/address.h"
 #include "vmm/auth.h"
 #include "vmm/auto_restart.h"
+#include "vmm/browser_guard.h"
 #include "vmm/config.h"
 #include "vmm/console.h"
 #include "vmm/logs.h"
@@ -23,6 +24,8 @@
 #include <unistd.h>
 
 #define MAX_CONNECTIONS 512
+#define MAX_GUEST_CONNECTIONS 1024
+#define GUEST_WORKERS 4
 #define MAX_PAGE_REQUEST (64 * 1024)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PrpcRouter, prpc_router_free)
@@ -50,11 +53,21 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, GError 
   return g_option_context_parse(context, argc, argv, error);
 }
 
-static PrpcRouter *management_router(Vmm *vmm, VmmAuth *auth) {
+typedef struct {
+  const VmmConfig *config;
+  VmmAuth *auth;
+} Gate;
+
+static gboolean pass_gate(PrpcHttpRequest *request, gpointer user_data) {
+  const Gate *gate = user_data;
+  return browser_guard_filter(request, gate->config) && vmm_auth_filter(request, gate->auth);
+}
+
+static PrpcRouter *management_router(Vmm *vmm, Gate *gate) {
   PrpcRouter *router = prpc_router_new("dstack VMM");
   prpc_router_header(router, "X-App-Version: v" DSTACK_VERSION " (" DSTACK_REVISION ")");
   prpc_router_header(router, "X-Accel-Buffering: no");
-  prpc_router_filter(router, vmm_auth_filter, auth);
+  prpc_router_filter(router, pass_gate, gate);
   prpc_router_route(router, "GET", "/", MAX_PAGE_REQUEST, console_route, vmm);
   prpc_router_route(router, "GET", "/logs", MAX_PAGE_REQUEST, logs_route, vmm);
   prpc_router_mount(router, "/prpc", vmm_service_new(vmm));
@@ -66,30 +79,40 @@ static gboolean listen_for_guests(Vmm *vmm, GError **error) {
   if (vmm_uses_user_vsock(vmm->config))
     return TRUE; /* each VM has a listener of its own */
   g_autofree char *address = g_strdup_printf("vsock:%u:%u", vmm->config->host_api_cid, vmm->config->host_api_port);
-  return prpc_server_listen(vmm->server, address, vmm->host_api, NULL, error) != 0;
+  PrpcListenOptions options = {.max_per_vsock_peer = MAX_CONNECTIONS_OF_A_GUEST};
+  return prpc_server_listen(vmm->guests, address, vmm->host_api, &options, error) != 0;
 }
 
-static gboolean listen_for_management(Vmm *vmm, PrpcRouter *router, GError **error) {
-  const VmmConfig *config = vmm->config;
-  if (!config->auth && !listen_address_is_local(config->address))
+static void warn_of_open_access(const VmmConfig *config) {
+  if (config->auth || g_str_has_prefix(config->address, "unix:"))
+    return;
+  if (!listen_address_is_local(config->address))
     log_warn("THE MANAGEMENT API ON %s IS OPEN TO EVERYBODY: set auth.enabled, or listen on loopback", config->address);
+  else if (config->network == NETWORK_USER && !config->user_restrict)
+    log_warn("THE MANAGEMENT API ON %s IS OPEN TO EVERY GUEST: user networking lets guests reach this host's loopback (at "
+             "10.0.2.2 by default); set auth.enabled, or address = \"unix:PATH\"",
+             config->address);
+}
+
+static gboolean listen_for_management(PrpcServer *server, const VmmConfig *config, PrpcRouter *router, GError **error) {
+  warn_of_open_access(config);
   if (!config->reuse && g_str_has_prefix(config->address, "unix:") &&
       g_file_test(config->address + strlen("unix:"), G_FILE_TEST_EXISTS)) {
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_EXISTS, "%s exists already", config->address);
     return FALSE;
   }
-  if (!prpc_server_listen(vmm->server, config->address, router, NULL, error))
-    return FALSE;
-  return TRUE;
+  return prpc_server_listen(server, config->address, router, NULL, error) != 0;
 }
 
-static gboolean serve_with(Vmm *vmm, PrpcRouter *management, GError **error) {
+static gboolean serve_with(Vmm *vmm, PrpcServer *server, PrpcRouter *management, GError **error) {
   /* Ours first: a second VMM on the same socket must end before it touches any VM. */
-  if (!listen_for_management(vmm, management, error) || !listen_for_guests(vmm, error) || !vmm_adopt_all(vmm, error))
+  if (!listen_for_management(server, vmm->config, management, error) || !listen_for_guests(vmm, error) ||
+      !vmm_adopt_all(vmm, error))
     return FALSE;
   AutoRestart *restart = auto_restart_start(vmm);
   footprint_shed_startup();
-  prpc_server_run(vmm->server);
+  prpc_server_start(vmm->guests);
+  prpc_server_run(server);
   auto_restart_stop(restart);
   return TRUE;
 }
@@ -99,20 +122,22 @@ static gboolean serve(const VmmConfig *config, GError **error) {
   if (!auth || !file_make_dirs(config->run_path, 0755, error))
     return FALSE;
   g_autoptr(SupervisorClient) supervisor = supervisor_client_new(config, error);
-  g_autoptr(PrpcServer) server =
-      supervisor ? prpc_server_new(config->workers, MAX_CONNECTIONS, error) : NULL;
-  if (!server)
+  g_autoptr(PrpcServer) server = supervisor ? prpc_server_new(config->workers, MAX_CONNECTIONS, error) : NULL;
+  g_autoptr(PrpcServer) guests = server ? prpc_server_new(GUEST_WORKERS, MAX_GUEST_CONNECTIONS, error) : NULL;
+  if (!guests)
     return FALSE;
-  Vmm vmm = {.config = config, .supervisor = supervisor, .server = server};
+  Vmm vmm = {.config = config, .supervisor = supervisor, .guests = guests};
   vmm.accelerator = accelerator_new(config);
   vmm.vms = vm_table_new();
   vmm.cids = cid_pool_new(config->cid_start, config->cid_pool_size);
   g_mutex_init(&vmm.create_lock);
-  g_autoptr(PrpcRouter) management = management_router(&vmm, auth), host_api = prpc_router_new("dstack VMM");
+  Gate gate = {config, auth};
+  g_autoptr(PrpcRouter) management = management_router(&vmm, &gate), host_api = prpc_router_new("dstack VMM");
   prpc_router_mount(host_api, "/api", host_api_new(&vmm));
   vmm.host_api = host_api;
-  gboolean served = serve_with(&vmm, management, error);
+  gboolean served = serve_with(&vmm, server, management, error);
   prpc_server_free(g_steal_pointer(&server)); /* no handler may run when what follows goes */
+  prpc_server_free(g_steal_pointer(&guests));
   vm_table_free(vmm.vms);
   cid_pool_free(vmm.cids);
   accelerator_free(vmm.accelerator);

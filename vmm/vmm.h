@@ -9,6 +9,8 @@
 
 #include "prpc/server.h"
 
+#define MAX_CONNECTIONS_OF_A_GUEST 16
+
 typedef struct {
   const VmmConfig *config;
   SupervisorClient *supervisor;
@@ -16,6 +18,6 @@ typedef struct {
   VmTable *vms;
   GMutex create_lock; /* guards cids; and makes checking a new VM's ports and adding it one step */
   CidPool *cids;
-  PrpcServer *server;
+  PrpcServer *guests;   /* serves guests only: what they do to it never keeps an operator out */
   PrpcRouter *host_api; /* what guests may call */
 } Vmm;

@@ -77,14 +77,14 @@ gboolean vsock_device_listen(Vmm *vmm, Vm *vm, GError **error) {
   g_autofree char *address = g_strconcat("unix:", path, NULL);
   if (!check_length(path, error))
     return FALSE;
-  PrpcListenOptions options = {.act_as_vsock_cid = vm->cid};
-  vm->host_api_listener = prpc_server_listen(vmm->server, address, vmm->host_api, &options, error);
+  PrpcListenOptions options = {.act_as_vsock_cid = vm->cid, .max_per_vsock_peer = MAX_CONNECTIONS_OF_A_GUEST};
+  vm->host_api_listener = prpc_server_listen(vmm->guests, address, vmm->host_api, &options, error);
   return vm->host_api_listener != 0;
 }
 
 void vsock_device_unlisten(Vmm *vmm, Vm *vm) {
   if (vm->host_api_listener)
-    prpc_server_unlisten(vmm->server, vm->host_api_listener);
+    prpc_server_unlisten(vmm->guests, vm->host_api_listener);
   vm->host_api_listener = 0;
 }
 

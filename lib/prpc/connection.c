@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_READ_AHEAD (2 * HTTP1_MAX_HEAD) /* bytes read ahead of what is being worked on */
 #define READS_A_ROUND 16                    /* before other connections get their turn */
@@ -357,8 +358,35 @@ static void settle(PrpcConnection *connection) {
   conclude(connection);
 }
 
+static PrpcPeer identify(const PrpcListener *listener, int fd) {
+  PrpcPeer peer;
+  prpc_peer_read(&peer, fd, listener->socket.kind);
+  if (listener->options.act_as_vsock_cid) {
+    peer.kind = PRPC_PEER_VSOCK;
+    peer.cid = listener->options.act_as_vsock_cid;
+    g_snprintf(peer.address, sizeof peer.address, "vsock:%u", peer.cid);
+  }
+  return peer;
+}
+
+static gboolean has_its_share(const PrpcListener *listener, const PrpcPeer *peer) {
+  guint bound = listener->options.max_per_vsock_peer, count = 0;
+  if (!bound || peer->kind != PRPC_PEER_VSOCK)
+    return FALSE;
+  for (GList *at = listener->server->connections.head; at && count < bound; at = at->next) {
+    const PrpcConnection *other = at->data;
+    count += other->peer.kind == PRPC_PEER_VSOCK && other->peer.cid == peer->cid;
+  }
+  return count >= bound;
+}
+
 void prpc_connection_new(PrpcListener *listener, int fd) {
   PrpcServer *server = listener->server;
+  PrpcPeer peer = identify(listener, fd);
+  if (has_its_share(listener, &peer)) {
+    (void)close(fd); /* nothing was said on it yet */
+    return;
+  }
   struct event_base *base = prpc_loop_base(server->loop);
   PrpcConnection *connection = g_new0(PrpcConnection, 1);
   connection->server = server;
@@ -366,12 +394,7 @@ void prpc_connection_new(PrpcListener *listener, int fd) {
   connection->link.data = connection->idle_link.data = connection;
   connection->in = evbuffer_new();
   connection->out = evbuffer_new();
-  prpc_peer_read(&connection->peer, fd, listener->socket.kind);
-  if (listener->options.act_as_vsock_cid) {
-    connection->peer.kind = PRPC_PEER_VSOCK;
-    connection->peer.cid = listener->options.act_as_vsock_cid;
-    g_snprintf(connection->peer.address, sizeof connection->peer.address, "vsock:%u", connection->peer.cid);
-  }
+  connection->peer = peer;
   prpc_transport_init(&connection->transport, fd, listener->options.tls);
   if (connection->peer.kind == PRPC_PEER_VSOCK)
     connection->transport.max_write = PRPC_VSOCK_MAX_WRITE;

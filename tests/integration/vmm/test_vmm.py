@@ -340,6 +340,22 @@ def test_auth(host):
     assert code("/prpc/Version?token=token-1", Authorization="Bearer x") == 401
 
 
+def test_other_web_sites_are_refused(host):
+    def code(path="/prpc/Version?json", **headers):
+        try:
+            host.http(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+            return 200
+        except urllib.error.HTTPError as error:
+            return error.code
+    vm_id = host.call("CreateVm", **host.config(stopped=True))["id"]
+    assert code(f"/prpc/RemoveVm?id={vm_id}", Sec_Fetch_Site="cross-site") == 403
+    assert code(f"/prpc/RemoveVm?id={vm_id}", Origin="http://evil.example") == 403
+    assert code(Host="evil.example") == code("/", Host="evil.example") == 403
+    assert code(Sec_Fetch_Site="same-origin") == code(Host="localhost:1") == code("/", Sec_Fetch_Site="cross-site") == 200
+    host.call("RemoveVm", id=vm_id)
+    assert "IS OPEN TO EVERY GUEST" in host.read_log()
+
+
 def test_restarts(host):
     vm_id = host.call("CreateVm", **host.config())["id"]
     assert host.status(vm_id) == "running"
@@ -392,7 +408,7 @@ def test_memory(host):
 # Tests share a host; TDX does not go together with the user-space vsock device, which is how a start is made to fail.
 GROUPS = [
     ("user", "", [test_bad_input, test_failed_start_leaves_nothing, test_files, test_interrupted_calls_are_cleaned_up,
-                  test_console_and_logs, test_cli, test_memory]),
+                  test_console_and_logs, test_other_web_sites_are_refused, test_cli, test_memory]),
     ("user", '[auth]\nenabled = true\ntokens = ["token-1"]\n', [test_auth]),
     ("vhost", "", [test_restarts]),
 ]

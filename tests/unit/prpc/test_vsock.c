@@ -211,6 +211,31 @@ static void test_listener_of_a_guest(void) {
   g_assert_cmpuint(((DstackGuest__GetKeyResponse *)whole)->key.len, ==, (1 << 20) + 1);
 }
 
+/* One guest can not take every connection: the ones above its share are closed before anything is read. */
+static void test_share_of_a_guest(void) {
+  g_autoptr(Fixture) fixture = fixture_new();
+  g_autofree char *path = g_build_filename(fixture->dir, "vsock.sock_10000", NULL);
+  g_autofree char *url = g_strconcat("unix:", path, NULL);
+  PrpcListenOptions options = {.act_as_vsock_cid = 42, .max_per_vsock_peer = 2};
+  g_assert_cmpuint(prpc_server_listen(fixture->server, url, fixture->router, &options, NULL), >, 0);
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  g_strlcpy(address.sun_path, path, sizeof address.sun_path);
+  int fds[3];
+  for (guint i = 0; i < G_N_ELEMENTS(fds); i++) {
+    fds[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+    g_assert_cmpint(connect(fds[i], (struct sockaddr *)&address, sizeof address), ==, 0);
+  }
+  char byte;
+  g_assert_cmpint(recv(fds[2], &byte, 1, 0), ==, 0);
+  g_assert_cmpint(send(fds[0], "GET /hello HTTP/1.1\r\n\r\n", 23, 0), ==, 23);
+  g_assert_cmpint(recv(fds[0], &byte, 1, 0), ==, 1);
+  g_autoptr(PrpcClient) other = prpc_client_new(fixture->unix_url, NULL); /* somebody else's share is their own */
+  g_autoptr(PrpcMessage) answer = get_key(other, "peer", NULL);
+  g_assert_nonnull(answer);
+  for (guint i = 0; i < G_N_ELEMENTS(fds); i++)
+    close(fds[i]);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/prpc/vsock/dialogue", test_dialogue);
@@ -218,5 +243,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/prpc/vsock/client-writes", test_client_writes);
   g_test_add_func("/prpc/vsock/server-writes", test_server_writes);
   g_test_add_func("/prpc/vsock/listener-of-a-guest", test_listener_of_a_guest);
+  g_test_add_func("/prpc/vsock/share-of-a-guest", test_share_of_a_guest);
   return g_test_run();
 }

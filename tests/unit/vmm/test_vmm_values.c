@@ -1,8 +1,10 @@
 /* Small values of the VMM: names, addresses, ports, durations, versions, compose files, manifests. */
 #include "vmm/address.h"
 #include "vmm/app_compose.h"
+#include "vmm/browser_guard.h"
 #include "vmm/compose_yaml.h"
 #include "vmm/duration.h"
+#include "vmm/instance_info.h"
 #include "vmm/log_filter.h"
 #include "vmm/manifest.h"
 #include "vmm/mr_config_id.h"
@@ -234,6 +236,52 @@ static void test_log_filter(void) {
   g_assert_cmpstr(out->str, ==, "red\ntab!xy\nz\xc3\xa4" "b");
 }
 
+static void test_instance_info(void) {
+  static const char mine[] = "9cb284c11e28e0d1732de882fe6cfc7dcca1a79d", other[] = "00b284c11e28e0d1732de882fe6cfc7dcca1a79d";
+  g_autoptr(GError) error = NULL;
+  g_auto(InstanceInfo) empty = {0}, same = {0}, foreign = {0};
+  g_assert_true(instance_info_parse("{\"app_id\":\"\"}", 13, &empty, &error));
+  g_assert_true(instance_info_keep_app(&empty, mine, &error)); /* an empty one must not undo the deployer's choice */
+  g_assert_cmpstr(empty.app_id, ==, mine);
+  g_autofree char *text = instance_info_text(&empty);
+  g_assert_true(instance_info_parse(text, strlen(text), &same, &error) && instance_info_keep_app(&same, mine, &error));
+  g_assert_true(instance_info_parse(text, strlen(text), &foreign, &error));
+  g_assert_false(instance_info_keep_app(&foreign, other, &error));
+  g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED);
+}
+
+static gboolean passes(const char *method, const char *path, const char *site, const char *origin, const char *host,
+                       const char *agent) {
+  const BrowserRequest request = {method, path, site, origin, host, agent};
+  return browser_guard_judge(&request, TRUE) == NULL;
+}
+
+static void test_browser_guard(void) {
+  static const char call[] = "/prpc/StopVm", here[] = "127.0.0.1:9080", agent[] = "Mozilla/5.0 (X11)";
+  g_assert_true(passes("POST", call, NULL, NULL, here, NULL));
+  g_assert_true(passes("GET", call, NULL, NULL, here, "curl/8"));
+  g_assert_true(passes("POST", call, "same-origin", "http://127.0.0.1:9080", here, agent));
+  g_assert_true(passes("GET", call, "none", NULL, here, agent));
+  g_assert_true(passes("POST", call, NULL, "http://127.0.0.1:9080", here, agent));
+  g_assert_true(passes("POST", call, "same-origin", "https://vmm.example", here, agent)); /* a proxy in front */
+  g_assert_true(passes("GET", "/", "cross-site", NULL, here, agent));
+  g_assert_false(passes("GET", call, "cross-site", NULL, here, agent));
+  g_assert_false(passes("GET", call, "same-site", NULL, here, agent));
+  g_assert_false(passes("POST", "/", "cross-site", "http://evil.example", here, agent));
+  g_assert_false(passes("POST", call, NULL, "http://evil.example", here, agent));
+  g_assert_false(passes("POST", call, NULL, "null", here, agent));
+  g_assert_false(passes("POST", call, NULL, "http://127.0.0.1:9081", here, agent));
+  g_assert_false(passes("GET", call, NULL, NULL, "192.168.1.5:9080", agent)); /* an image of any page */
+  /* A name an attacker's DNS made point here: for the browser all is of one origin. */
+  g_assert_false(passes("POST", call, "same-origin", "http://evil.example:9080", "evil.example:9080", agent));
+  g_assert_false(passes("GET", "/", "none", NULL, "127.0.0.1.evil.example", agent));
+  for (const char *const *own = (const char *const[]){"localhost", "LOCALHOST:80", "dstack.localhost:1", "[::1]:9080", "10.0.2.2", NULL};
+       *own; own++)
+    g_assert_true(passes("POST", call, NULL, NULL, *own, NULL));
+  const BrowserRequest named = {"POST", call, NULL, NULL, "vmm.example", NULL};
+  g_assert_null(browser_guard_judge(&named, FALSE));
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/vmm/names", test_names);
@@ -246,5 +294,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/vmm/mr-config-id", test_mr_config_id);
   g_test_add_func("/vmm/manifest", test_manifest);
   g_test_add_func("/vmm/log-filter", test_log_filter);
+  g_test_add_func("/vmm/instance-info", test_instance_info);
+  g_test_add_func("/vmm/browser-guard", test_browser_guard);
   return g_test_run();
 }
