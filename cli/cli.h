@@ -26,6 +26,7 @@ int cli_usage(const char *format, ...) G_GNUC_PRINTF(1, 2);
 int cli_fail(GError *error);
 
 /* The verbs: each one file of its name. argv[0] is the verb. They return the exit status. */
+int cli_app(int argc, char **argv);
 int cli_compose(int argc, char **argv);
 int cli_deploy(int argc, char **argv);
 int cli_images(int argc, char **argv);

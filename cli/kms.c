@@ -1,53 +1,88 @@
 #include "cli/cli.h"
-#include "cli/trust.h"
+#include "cli/contract_change.h"
+#include "cli/contract_show.h"
+#include "cli/kms_contract.h"
+#include "cli/kms_trust.h"
+#include "cli/wallet.h"
 
-#include "base/hex.h"
-
-#include <stdio.h>
 #include <string.h>
 
-static const char teach[] =
-    "Keeps the list of KMS root keys you trust (~/.dstack-vmm/kms-whitelist.json). `dstack deploy` encrypts your environment\n"
-    "variables only to a key that one of them signed. A KMS prints its root key when it is bootstrapped.\n\n"
-    "  dstack kms list\n"
-    "  dstack kms add 02ab...\n"
-    "  dstack kms remove 02ab...";
+static const ContractChange changes[] = {
+    {"add-image", "addOsImageHash(bytes32)", VALUE_HASH, "HASH", "allow the guest image"},
+    {"remove-image", "removeOsImageHash(bytes32)", VALUE_HASH, "HASH", "withdraw the guest image"},
+    {"add-mr", "addKmsAggregatedMr(bytes32)", VALUE_HASH, "MR", "allow KMS instances with the aggregated measurement"},
+    {"remove-mr", "removeKmsAggregatedMr(bytes32)", VALUE_HASH, "MR", "withdraw KMS instances with the aggregated measurement"},
+    {"add-device", "addKmsDevice(bytes32)", VALUE_HASH, "DEVICE", "allow KMS instances on the device"},
+    {"remove-device", "removeKmsDevice(bytes32)", VALUE_HASH, "DEVICE", "withdraw KMS instances on the device"},
+    {"set-gateway", "setGatewayAppId(string)", VALUE_TEXT, "APP-ID", "let guests accept the gateway of app"},
+    {"register-app", "registerApp(address)", VALUE_ADDRESS, "CONTRACT", "register the app contract"},
+    {"set-app-implementation", "setAppImplementation(address)", VALUE_ADDRESS, "CONTRACT", "make new apps with the implementation"},
+    {"transfer-ownership", "transferOwnership(address)", VALUE_ADDRESS, "ACCOUNT", "offer the ownership to"},
+    {"accept-ownership", "acceptOwnership()", VALUE_NONE, NULL, "accept the ownership offered"},
+};
 
-static int list(const TrustedSigners *signers) {
-  puts(signers->len ? "Trusted signers:" : "Whitelist is empty");
-  for (guint i = 0; i < signers->len; i++) {
-    g_autofree char *text = hex_encode(signers->data + i * K256_PUBLIC_SIZE, K256_PUBLIC_SIZE);
-    printf("  %s\n", text);
-  }
-  return CLI_DONE;
+static const char teach[] =
+    "Which KMS you trust, and what its cluster's contract allows.\n\n"
+    "Keys you trust (~/.dstack-vmm/kms-whitelist.json): `dstack deploy` encrypts environment variables only to a key that one of them\n"
+    "signed. A KMS prints its root key when it is bootstrapped.\n"
+    "  list, add KEY, remove KEY\n\n"
+    "The cluster's contract, DstackKms:\n"
+    "  show                               what it says now\n"
+    "  deploy                             deploy the contracts\n"
+    "  create-app                         create and register an app's contract\n"
+    "  set-info FILE                      publish what the KMS's onboarding page printed\n%s\n"
+    "  export ETH_RPC_URL=http://127.0.0.1:8545 KMS_CONTRACT_ADDR=0x...\n"
+    "  dstack kms create-app --key-file owner.key --any-device --compose-hash 3f2a...\n"
+    "  dstack kms add-image --key-file owner.key 64f0...\n\n"
+    "Each change tells what it does and costs, and asks, before it is signed. Keys come from a file or the environment, never from the\n"
+    "command line. docs/governance.md walks through all of it.";
+
+static int change_kms(const char *verb, int argc, char **argv) {
+  const ContractChange *change = contract_change_find(changes, G_N_ELEMENTS(changes), verb);
+  if (!change)
+    return cli_usage("unknown verb '%s'", verb);
+  GError *error = NULL;
+  guint8 kms[ETH_ADDRESS_SIZE];
+  if (!wallet_kms_contract(kms, &error))
+    return cli_fail(error);
+  return contract_change_run(change, kms, argc, argv);
 }
 
-static int change(TrustedSigners *signers, gboolean add, const char *text) {
-  GError *error = NULL;
-  guint8 signer[K256_PUBLIC_SIZE];
-  if (!trust_parse_signer(text, signer, &error))
-    return cli_fail(error);
-  g_autofree char *hex = hex_encode(signer, sizeof signer);
-  gboolean changed = add ? trust_add(signers, signer) : trust_remove(signers, signer);
-  if (changed && !trust_save(NULL, signers, &error))
-    return cli_fail(error);
-  if (add)
-    printf(changed ? "Added %s to the whitelist\n" : "%s is already in the whitelist\n", hex);
-  else
-    printf(changed ? "Removed %s from the whitelist\n" : "%s is not in the whitelist\n", hex);
-  return CLI_DONE;
+static int run(const char *verb, int argc, char **argv, const KmsContractOptions *options) {
+  if (strcmp(verb, "list") == 0 || strcmp(verb, "add") == 0 || strcmp(verb, "remove") == 0)
+    return kms_trust(verb, argc, argv);
+  if (strcmp(verb, "set-info") == 0)
+    return argc == 1 ? kms_contract_set_info(argv[0]) : cli_usage("expected set-info FILE");
+  gboolean alone = argc == 0;
+  if (strcmp(verb, "show") == 0 && alone)
+    return contract_show_kms();
+  if (strcmp(verb, "deploy") == 0 && alone)
+    return kms_contract_deploy(options);
+  if (strcmp(verb, "create-app") == 0 && alone)
+    return kms_contract_create_app(options);
+  return change_kms(verb, argc, argv);
 }
 
 int cli_kms(int argc, char **argv) {
-  if (!cli_parse(&argc, &argv, NULL, "list | add KEY | remove KEY", teach))
+  KmsContractOptions options = {0};
+  const GOptionEntry own[] = {
+      {"contracts", 0, 0, G_OPTION_ARG_FILENAME, &options.contracts, "deploy: compiled contracts (kms/auth-eth/build/forge)", "DIR"},
+      {"app-implementation", 0, 0, G_OPTION_ARG_STRING, &options.app_implementation, "deploy: use this DstackApp", "ADDRESS"},
+      {"owner", 0, 0, G_OPTION_ARG_STRING, &options.owner, "create-app: who governs the app (the signer)", "ADDRESS"},
+      {"device", 0, 0, G_OPTION_ARG_STRING, &options.device, "create-app: a device to allow", "HASH"},
+      {"compose-hash", 0, 0, G_OPTION_ARG_STRING, &options.compose_hash, "create-app: a compose file to allow", "HASH"},
+      {"any-device", 0, 0, G_OPTION_ARG_NONE, &options.any_device, "create-app: any device may run the app", NULL},
+      {"require-tcb", 0, 0, G_OPTION_ARG_NONE, &options.require_tcb, "create-app: only platforms whose TCB is up to date", NULL},
+      {"disable-upgrades", 0, 0, G_OPTION_ARG_NONE, &options.disable_upgrades, "create-app: never replace the implementation", NULL},
+      {NULL}};
+  g_autofree GOptionEntry *entries = wallet_entries(own);
+  g_autofree char *help = contract_change_help(changes, G_N_ELEMENTS(changes));
+  g_autofree char *text = g_strdup_printf(teach, help);
+  if (!cli_parse(&argc, &argv, entries, "VERB ...", text))
     return CLI_USAGE;
-  const char *verb = argc > 1 ? argv[1] : "";
-  gboolean listing = strcmp(verb, "list") == 0, adding = strcmp(verb, "add") == 0;
-  if ((!listing && !adding && strcmp(verb, "remove") != 0) || argc != (listing ? 2 : 3))
-    return cli_usage("expected list, add KEY or remove KEY");
-  GError *error = NULL;
-  g_autoptr(GArray) signers = trust_load(NULL, &error);
-  if (!signers)
-    return cli_fail(error);
-  return listing ? list(signers) : change(signers, adding, argv[2]);
+  int status = argc > 1 ? run(argv[1], argc - 2, argv + 2, &options) : cli_usage("expected a verb");
+  char *strings[] = {options.contracts, options.app_implementation, options.owner, options.device, options.compose_hash};
+  for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
+    g_free(strings[i]);
+  return status;
 }

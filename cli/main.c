@@ -24,7 +24,8 @@ static const Verb verbs[] = {
     {"remove", "rm", cli_remove, "delete a VM and its data"},
     {"compose", NULL, cli_compose, "make an app-compose.json of a docker-compose file"},
     {"images", "lsimage", cli_images, "list guest images"},
-    {"kms", NULL, cli_kms, "choose which KMS you trust"},
+    {"app", NULL, cli_app, "say which code may have an app's keys"},
+    {"kms", NULL, cli_kms, "choose which KMS you trust; govern its cluster"},
     {"lsvm", NULL, cli_list, NULL},
     {"apps", NULL, cli_list, NULL},
 };
