@@ -1,7 +1,7 @@
 # A thin front for Meson and the scripts.
 OBJ := build/obj
 
-.PHONY: help deps build simulator image local-image run demo stop check test lint format bench fuzz clean
+.PHONY: help deps build contracts simulator image local-image run demo stop check test lint format bench fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ $(OBJ)/build.ninja: | deps
 build: $(OBJ)/build.ninja ## compile everything; programs are in build/bin/
 	@meson compile -C $(OBJ)
 	@meson install -C $(OBJ) --only-changed --quiet
+
+contracts: ## install the governance contracts' tools with npm and compile the contracts
+	@scripts/contracts
 
 simulator: ## build sdk/simulator/dstack-simulator, the guest agent of a laptop
 	@[ "$$(id -u)" != 0 ] || scripts/install-deps --build
