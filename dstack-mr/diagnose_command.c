@@ -106,6 +106,12 @@ static json_t *digest_or_null(const TdxEvent *event) {
   return hex ? json_string(hex) : json_null();
 }
 
+static json_t *describe_divergence(guint imr, guint index, const TdxEvent *expected, const TdxEvent *actual) {
+  g_autofree char *name = g_strdup_printf("rtmr%u", imr);
+  return json_pack("{s:s, s:i, s:s, s:o, s:o}", "register", name, "index", (int)index, "label", event_label(imr, index),
+                   "expected", digest_or_null(expected), "actual", digest_or_null(actual));
+}
+
 /* The first event that goes another way, or NULL. */
 static json_t *first_divergence(TdxEventLog *expected, TdxEventLog *actual) {
   for (guint imr = 0; imr < 3; imr++)
@@ -113,10 +119,8 @@ static json_t *first_divergence(TdxEventLog *expected, TdxEventLog *actual) {
       const TdxEvent *want = nth_event(expected, imr, i), *have = nth_event(actual, imr, i);
       if (!want && !have)
         break;
-      if (want && have && memcmp(want->digest, have->digest, sizeof want->digest) == 0)
-        continue;
-      return json_pack("{s:s+i, s:i, s:s, s:o, s:o}", "register", "rtmr", (int)imr, "index", (int)i, "label",
-                       event_label(imr, i), "expected", digest_or_null(want), "actual", digest_or_null(have));
+      if (!want || !have || memcmp(want->digest, have->digest, sizeof want->digest) != 0)
+        return describe_divergence(imr, i, want, have);
     }
   return NULL;
 }
