@@ -111,7 +111,7 @@ static gboolean check_token(PrpcHttpRequest *request, gpointer user_data) {
   if (!*config->admin_token || (token && token_matches(token, config->admin_token)) ||
       (bearer && g_str_has_prefix(bearer, "Bearer ") && token_matches(bearer + 7, config->admin_token)))
     return TRUE;
-  const char *const headers[] = {"WWW-Authenticate: Basic realm=\"dstack-gateway admin\"", NULL};
+  const char *const headers[] = {"WWW-Authenticate: Bearer realm=\"dstack-gateway admin\"", NULL};
   prpc_http_reply(request, 401, "text/plain; charset=utf-8", "", 0, headers);
   return FALSE;
 }

@@ -83,12 +83,14 @@ static gboolean get_optional_text(Config *config, const char *key, char **out, G
   return !config_has(config, key) || get_text(config, key, out, error);
 }
 
-/* `address` with an explicit `port` key; a port inside the address must not differ from it. */
+/* `address` with the `port` key, or with a port of its own; "tcp:" before it is the default. */
 static gboolean get_address(Config *config, const char *address_key, const char *port_key, char **out, GError **error) {
   const char *address;
   guint16 port;
   if (!config_get_string(config, address_key, &address, error) || !get_port(config, port_key, &port, error))
     return FALSE;
+  if (g_str_has_prefix(address, "tcp:"))
+    address += strlen("tcp:");
   if (g_str_has_prefix(address, "unix:") || strchr(address, ':'))
     *out = g_strdup(address);
   else
@@ -207,6 +209,33 @@ static gboolean read_times(Config *config, GatewayConfig *out, GError **error) {
          config_get_duration(config, "core.recycle.timeout", &out->recycle_timeout_ms, error);
 }
 
+static void take_admin_token(GatewayConfig *config) {
+  const char *const names[] = {"DSTACK_GATEWAY_ADMIN_TOKEN", "ADMIN_API_TOKEN"};
+  for (guint i = 0; i < G_N_ELEMENTS(names) && *config->admin_token == '\0'; i++) {
+    const char *token = g_getenv(names[i]);
+    if (!token)
+      continue;
+    g_free(config->admin_token);
+    config->admin_token = g_strstrip(g_strdup(token));
+  }
+}
+
+/* Who asks for one of these must not believe to have it. */
+static gboolean check_unavailable(Config *config, GError **error) {
+  static const char *const switches[] = {"core.certbot.enabled", "core.sync.enabled", "core.proxy.localhost_enabled",
+                                         "core.proxy.inbound_pp_enabled"};
+  for (guint i = 0; i < G_N_ELEMENTS(switches); i++) {
+    gboolean on = FALSE;
+    if (config_has(config, switches[i]) && !config_get_bool(config, switches[i], &on, error))
+      return FALSE;
+    if (on) {
+      g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_IMPLEMENTED, "%s: not implemented yet", switches[i]);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
 static gboolean check_admin(const GatewayConfig *config, GError **error) {
   if (!config->admin_enabled || *config->admin_token || config->admin_insecure_no_auth)
     return TRUE;
@@ -221,7 +250,10 @@ GatewayConfig *gateway_config_load(const char *path, GError **error) {
     return NULL;
   g_autoptr(GatewayConfig) out = g_new0(GatewayConfig, 1);
   if (!read_server(config, out, error) || !read_access(config, out, error) || !read_wireguard(config, out, error) ||
-      !read_proxy(config, out, error) || !read_times(config, out, error) || !check_admin(out, error))
+      !read_proxy(config, out, error) || !read_times(config, out, error) || !check_unavailable(config, error))
+    return NULL;
+  take_admin_token(out);
+  if (!check_admin(out, error))
     return NULL;
   config_warn_unknown(config);
   return g_steal_pointer(&out);

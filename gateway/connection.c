@@ -122,7 +122,7 @@ static gboolean start_attempts(Connection *connection, guint16 port) {
 
 static void follow_route(Connection *connection, const char *name, const Route *route) {
   const ProxyOptions *options = proxy_loop_options(connection->loop);
-  guint top_n = CLAMP(options->connect_top_n, 1, PROXY_MAX_ATTEMPTS);
+  guint top_n = MIN(options->connect_top_n, PROXY_MAX_ATTEMPTS);
   connection->n_targets = registry_select(options->registry, route->id, top_n, connection->targets);
   if (connection->n_targets == 0) {
     refuse(connection, ALERT_UNRECOGNIZED_NAME, name, "app not found");
@@ -224,11 +224,14 @@ void connection_event(Endpoint *endpoint, guint32 events) {
   }
 }
 
+/* "never" is the largest number. */
+static guint64 add_durations(guint64 a, guint64 b) { return a > G_MAXUINT64 - b ? G_MAXUINT64 : a + b; }
+
 void connection_check_time(Connection *connection, gint64 now_us) {
   const ProxyOptions *options = proxy_loop_options(connection->loop);
   gint64 age_ms = (now_us - connection->opened_us) / 1000;
   guint64 limit_ms = connection->state == CONNECTION_SNIFFING ? options->handshake_ms
-                     : connection->state == CONNECTION_PREPARING ? options->handshake_ms + options->connect_ms
+                     : connection->state == CONNECTION_PREPARING ? add_durations(options->handshake_ms, options->connect_ms)
                                                                   : options->total_ms;
   gint64 silent_ms = (now_us - connection->progress_us) / 1000;
   gboolean idle = connection->state == CONNECTION_RELAYING && (guint64)silent_ms > options->idle_ms;

@@ -21,11 +21,15 @@ void housekeeping_refresh(Gateway *gateway) {
     log_warn("wireguard handshakes are unknown: %s", error->message);
 }
 
-static void recycle(Gateway *gateway) {
+static void sync_wireguard(Gateway *gateway) {
   g_autoptr(GError) error = NULL;
-  if (registry_recycle(gateway->registry, gateway->config->recycle_timeout_ms) &&
-      !wireguard_sync(gateway->wireguard, gateway->registry, &error))
-    log_error("failed to update wireguard after recycling: %s", error->message);
+  if (!wireguard_sync(gateway->wireguard, gateway->registry, &error))
+    log_error("failed to update wireguard: %s; trying again", error->message);
+}
+
+static void recycle(Gateway *gateway) {
+  if (registry_recycle(gateway->registry, gateway->config->recycle_timeout_ms))
+    sync_wireguard(gateway);
 }
 
 static gpointer run(gpointer data) {
@@ -37,6 +41,8 @@ static gpointer run(gpointer data) {
   while (!housekeeping->stopping) {
     g_mutex_unlock(&housekeeping->lock);
     housekeeping_refresh(gateway);
+    if (wireguard_is_behind(gateway->wireguard))
+      sync_wireguard(gateway);
     if (gateway->config->recycle_enabled && g_get_monotonic_time() >= next_recycle_us) {
       recycle(gateway);
       next_recycle_us = g_get_monotonic_time() + interval_us;

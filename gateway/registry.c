@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define WIREGUARD_KEY_SIZE 32
+#define FRESH_HANDSHAKE_MS (300 * 1000)
 
 struct Registry {
   GMutex lock;
@@ -28,42 +29,6 @@ static void instance_release(gpointer data) { g_atomic_rc_box_release_full(data,
 static gint compare_ids(gconstpointer a, gconstpointer b, gpointer user_data) {
   (void)user_data; /* g_tree_new_full's shape */
   return strcmp(a, b);
-}
-
-Registry *registry_new(const Ipv4Plan *plan, const char *state_path, const char *own_public_key, GError **error) {
-  Registry *registry = g_new0(Registry, 1);
-  g_mutex_init(&registry->lock);
-  registry->plan = *plan;
-  registry->state_path = g_strdup(state_path);
-  registry->own_public_key = g_strdup(own_public_key);
-  registry->instances = g_tree_new_full(compare_ids, NULL, NULL, instance_release);
-  g_autoptr(GPtrArray) stored = state_file_load(state_path, error);
-  if (!stored) {
-    registry_free(registry);
-    return NULL;
-  }
-  for (guint i = 0; i < stored->len; i++) {
-    StoredInstance *one = stored->pdata[i];
-    Instance *instance = g_atomic_rc_box_new0(Instance);
-    instance->id = g_strdup(one->id);
-    instance->app_id = g_strdup(one->app_id);
-    instance->ip = one->ip;
-    instance->public_key = g_strdup(one->public_key);
-    instance->reg_time_ms = one->reg_time_ms;
-    instance->last_seen_ms = one->last_seen_ms;
-    g_tree_insert(registry->instances, instance->id, instance);
-  }
-  return registry;
-}
-
-void registry_free(Registry *registry) {
-  if (!registry)
-    return;
-  g_tree_unref(registry->instances);
-  g_free(registry->state_path);
-  g_free(registry->own_public_key);
-  g_mutex_clear(&registry->lock);
-  g_free(registry);
 }
 
 /* The key ends up in a configuration file: exactly one canonical base64 text of 32 bytes, nothing else. */
@@ -109,6 +74,64 @@ static gboolean ip_taken(guint32 ip, gpointer user_data) {
 static gboolean refuse(GError **error, DstackErrorCode code, const char *why) {
   g_set_error(error, DSTACK_ERROR, code, "%s", why);
   return FALSE;
+}
+
+/* What another program may have written there: it decides whose traffic goes where, so it must be what we would have written. */
+static gboolean check_stored(Registry *registry, const StoredInstance *one, GError **error) {
+  if (!hex_id_is_valid(one->id) || !hex_id_is_valid(one->app_id))
+    return refuse(error, DSTACK_ERROR_INVALID, "app id and instance id must be 20 bytes each");
+  if (!key_is_valid(one->public_key) || strcmp(one->public_key, registry->own_public_key) == 0)
+    return refuse(error, DSTACK_ERROR_INVALID, "public_key is not a client's wireguard key");
+  Search search = {.ip = one->ip, .public_key = one->public_key};
+  g_tree_foreach(registry->instances, match_ip, &search);
+  if (!search.found)
+    g_tree_foreach(registry->instances, match_key, &search);
+  return search.found ? refuse(error, DSTACK_ERROR_INVALID, "another instance has its ip or public_key") : TRUE;
+}
+
+Registry *registry_new(const Ipv4Plan *plan, const char *state_path, const char *own_public_key, GError **error) {
+  Registry *registry = g_new0(Registry, 1);
+  g_mutex_init(&registry->lock);
+  registry->plan = *plan;
+  registry->state_path = g_strdup(state_path);
+  registry->own_public_key = g_strdup(own_public_key);
+  registry->instances = g_tree_new_full(compare_ids, NULL, NULL, instance_release);
+  g_autoptr(GPtrArray) stored = state_file_load(state_path, error);
+  if (!stored) {
+    registry_free(registry);
+    return NULL;
+  }
+  for (guint i = 0; i < stored->len; i++) {
+    StoredInstance *one = stored->pdata[i];
+    if (!ipv4_plan_valid(&registry->plan, one->ip)) {
+      log_warn("forgetting instance %s, whose address is not a client's any more: it gets another when it registers", one->id);
+      continue;
+    }
+    if (!check_stored(registry, one, error)) {
+      g_prefix_error(error, "%s: instance %s: ", state_path, one->id);
+      registry_free(registry);
+      return NULL;
+    }
+    Instance *instance = g_atomic_rc_box_new0(Instance);
+    instance->id = g_strdup(one->id);
+    instance->app_id = g_strdup(one->app_id);
+    instance->ip = one->ip;
+    instance->public_key = g_strdup(one->public_key);
+    instance->reg_time_ms = one->reg_time_ms;
+    instance->last_seen_ms = one->last_seen_ms;
+    g_tree_insert(registry->instances, instance->id, instance);
+  }
+  return registry;
+}
+
+void registry_free(Registry *registry) {
+  if (!registry)
+    return;
+  g_tree_unref(registry->instances);
+  g_free(registry->state_path);
+  g_free(registry->own_public_key);
+  g_mutex_clear(&registry->lock);
+  g_free(registry);
 }
 
 static gboolean check_request(Registry *registry, const char *instance_id, const char *app_id, const char *public_key,
@@ -213,6 +236,17 @@ static gint by_freshness(gconstpointer a, gconstpointer b) {
   return x->last_seen_ms == y->last_seen_ms ? 0 : x->last_seen_ms > y->last_seen_ms ? -1 : 1;
 }
 
+/* Keeps one of those with a recent handshake, or none. */
+static void keep_one_fresh(GPtrArray *found) {
+  gint64 oldest_ms = g_get_real_time() / 1000 - FRESH_HANDSHAKE_MS;
+  guint fresh = 0;
+  while (fresh < found->len && ((Instance *)found->pdata[fresh])->last_seen_ms > oldest_ms)
+    fresh++;
+  if (fresh > 0)
+    found->pdata[0] = found->pdata[g_random_int_range(0, (gint)fresh)];
+  g_ptr_array_set_size(found, fresh > 0);
+}
+
 guint registry_select(Registry *registry, const char *id, guint top_n, RegistryTarget targets[REGISTRY_MAX_TARGETS]) {
   guint limit = CLAMP(top_n, 1, REGISTRY_MAX_TARGETS), n = 0;
   g_mutex_lock(&registry->lock);
@@ -223,6 +257,8 @@ guint registry_select(Registry *registry, const char *id, guint top_n, RegistryT
   else
     g_tree_foreach(registry->instances, collect_app, &(AppSearch){id, found});
   g_ptr_array_sort(found, by_freshness);
+  if (top_n == 0 && !exact)
+    keep_one_fresh(found);
   for (; n < found->len && n < limit; n++) {
     Instance *instance = g_atomic_rc_box_acquire(found->pdata[n]);
     targets[n] = (RegistryTarget){instance->ip, instance};

@@ -36,7 +36,7 @@ typedef struct {
 } RegistryTarget;
 
 /* Fills `targets` for an instance id (exactly that one) or an app id (instances by latest handshake, the freshest first,
- * unknown handshakes last; at most `top_n`, 0 meaning one). Returns the number; 0: unknown id. Holds a reference. */
+ * unknown handshakes last; at most `top_n`; 0: one at random of those with a handshake in the last five minutes). Returns the number; 0: unknown id. Holds a reference. */
 guint registry_select(Registry *registry, const char *id, guint top_n, RegistryTarget targets[REGISTRY_MAX_TARGETS]);
 void registry_release_target(RegistryTarget *target);
 

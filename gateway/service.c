@@ -63,7 +63,8 @@ static gboolean register_cvm(PrpcCall *call, const ProtobufCMessage *message, Pr
   g_autofree char *instance_id = hex_encode_bytes(evidence->app_info->instance_id);
   gboolean changed = FALSE;
   guint32 ip = registry_register(gateway->registry, instance_id, app_id, request->client_public_key, &changed, error);
-  if (ip == 0 || (changed && !wireguard_sync(gateway->wireguard, gateway->registry, error)))
+  gboolean sync = changed || wireguard_is_behind(gateway->wireguard);
+  if (ip == 0 || (sync && !wireguard_sync(gateway->wireguard, gateway->registry, error)))
     return FALSE;
   g_autofree char *ip_text = ipv4_print(ip);
   log_info("registered instance %s of app %s at %s%s", instance_id, app_id, ip_text, changed ? "" : " (unchanged)");

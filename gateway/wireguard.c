@@ -14,6 +14,8 @@
 
 struct Wireguard {
   WireguardOptions options;
+  GMutex sync_lock; /* a sync with an older list must not come after one with a newer */
+  gint behind;      /* atomic; the interface lacks a change */
   pid_t child; /* wireguard-go while it starts; it may fail to, and is then reaped */
 };
 
@@ -105,12 +107,19 @@ void wireguard_config_free(char *text) {
 
 gboolean wireguard_sync(Wireguard *wireguard, Registry *registry, GError **error) {
   const WireguardOptions *options = &wireguard->options;
-  char *text = wireguard_config(options, registry);
-  gboolean written = file_write_atomic(options->config_path, text, strlen(text), 0600, error);
-  wireguard_config_free(text);
   const char *const sync[] = {"wg", "syncconf", options->interface, options->config_path, NULL};
-  return written && process_check(sync, NULL, error);
+  g_mutex_lock(&wireguard->sync_lock);
+  g_atomic_int_set(&wireguard->behind, TRUE);
+  char *text = wireguard_config(options, registry);
+  gboolean done = file_write_atomic(options->config_path, text, strlen(text), 0600, error) && process_check(sync, NULL, error);
+  wireguard_config_free(text);
+  if (done)
+    g_atomic_int_set(&wireguard->behind, FALSE);
+  g_mutex_unlock(&wireguard->sync_lock);
+  return done;
 }
+
+gboolean wireguard_is_behind(Wireguard *wireguard) { return g_atomic_int_get(&wireguard->behind); }
 
 GHashTable *wireguard_parse_handshakes(const char *text, GError **error) {
   g_autoptr(GHashTable) handshakes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);

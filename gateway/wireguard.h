@@ -28,6 +28,8 @@ char *wireguard_config(const WireguardOptions *options, Registry *registry);
 void wireguard_config_free(char *text);
 /* Writes the file (0600) and makes the interface follow it. */
 gboolean wireguard_sync(Wireguard *wireguard, Registry *registry, GError **error);
+/* Whether the last sync failed: the interface lacks what the registry knows. */
+gboolean wireguard_is_behind(Wireguard *wireguard);
 /* Public key -> gint64* Unix seconds, 0 never. */
 GHashTable *wireguard_handshakes(Wireguard *wireguard, GError **error);
 /* Parses the output of `wg show <interface> latest-handshakes`. */

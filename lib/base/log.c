@@ -24,11 +24,14 @@ void log_init(const char *program, LogLevel default_level) {
 
 LogLevel log_level(void) { return max_level; }
 
+/* U+0080 to U+009F: a terminal may take these for the start of an escape sequence. */
+static gboolean is_c1_control(const guchar *p) { return p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f; }
+
 /* Newlines and escapes would let a peer's text look like log lines of ours. */
 static char *escape_controls(const char *text) {
   GString *out = g_string_sized_new(128);
   for (const guchar *p = (const guchar *)text; *p; p++) {
-    if (*p < 0x20 || *p == 0x7f)
+    if (*p < 0x20 || *p == 0x7f || is_c1_control(p))
       g_string_append_printf(out, "\\x%02x", *p);
     else
       g_string_append_c(out, (char)*p);
