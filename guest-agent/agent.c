@@ -2,6 +2,7 @@
 
 #include "guest-agent/demo_cert.h"
 #include "guest-agent/info.h"
+#include "guest-agent/signing_quote.h"
 
 void agent_free(Agent *agent) {
   if (!agent)
@@ -9,6 +10,7 @@ void agent_free(Agent *agent) {
   /* First, because its thread uses the rest. */
   demo_cert_free(agent->demo_cert);
   info_source_free(agent->info);
+  signing_quotes_free(agent->signing_quotes);
   app_keys_free(agent->keys);
   app_compose_free(agent->compose);
   sys_config_free(agent->sys_config);
@@ -39,6 +41,7 @@ Agent *agent_new(const AgentConfig *config, TdxPlatform *platform, GError **erro
   agent->platform = platform;
   agent->may_power_off = TRUE;
   agent->info = info_source_new(platform, agent->compose);
+  agent->signing_quotes = signing_quotes_new();
   agent->demo_cert = demo_cert_new(agent->keys, platform, agent->sys_config->vm_config);
   return g_steal_pointer(&agent);
 }

@@ -11,6 +11,7 @@
 
 typedef struct InfoSource InfoSource;
 typedef struct DemoCert DemoCert;
+typedef struct SigningQuotes SigningQuotes;
 
 typedef struct {
   AppKeys *keys;
@@ -21,6 +22,7 @@ typedef struct {
   TdxPlatform *platform; /* borrowed */
   InfoSource *info;
   DemoCert *demo_cert;
+  SigningQuotes *signing_quotes;
   gboolean may_power_off; /* FALSE in the simulator: Shutdown would end the developer's machine */
 } Agent;
 

@@ -2,11 +2,10 @@
 
 #include "base/error.h"
 #include "base/hex.h"
-#include "crypto/p256.h"
+#include "guest-agent/ed25519.h"
+#include "prpc/message.h"
 
 #include <string.h>
-
-#define ED25519_PUBLIC_SIZE 32
 
 gboolean app_key_algorithm(const char *name, AppKeyAlgorithm *out, GError **error) {
   if (g_str_equal(name, "") || g_str_equal(name, "secp256k1") || g_str_equal(name, "k256"))
@@ -23,15 +22,6 @@ gboolean app_key_algorithm(const char *name, AppKeyAlgorithm *out, GError **erro
 Secret *app_key_secret(const AppKeys *keys, const char *path) {
   KdfContext context = {path, strlen(path)};
   return kdf_ratls(keys->k256_key, &context, 1, APP_KEY_SIZE);
-}
-
-static gboolean ed25519_public(const Secret *seed, guint8 out[ED25519_PUBLIC_SIZE], GError **error) {
-  g_autoptr(EVP_PKEY) key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret_peek(seed), secret_len(seed));
-  size_t len = ED25519_PUBLIC_SIZE;
-  if (key && EVP_PKEY_get_raw_public_key(key, out, &len) == 1)
-    return TRUE;
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INTERNAL, "failed to compute the ed25519 public key");
-  return FALSE;
 }
 
 static gboolean fill_public(AppKey *key, AppKeyAlgorithm algorithm, GError **error) {
@@ -54,6 +44,19 @@ AppKey *app_key_derive(const AppKeys *keys, const char *path, const char *purpos
   if (!k256_sign_message(keys->k256_key, message, strlen(message), key->signature, error))
     return NULL;
   return g_steal_pointer(&key);
+}
+
+AppKey *app_key_named(const AppKeys *keys, const char *path, const char *purpose, const char *algorithm, GError **error) {
+  AppKeyAlgorithm parsed;
+  return app_key_algorithm(algorithm, &parsed, error) ? app_key_derive(keys, path, purpose, parsed, error) : NULL;
+}
+
+ProtobufCBinaryData *app_key_signature_chain(const AppKeys *keys, const AppKey *key, gsize *n) {
+  *n = 2;
+  ProtobufCBinaryData *chain = g_new0(ProtobufCBinaryData, *n);
+  prpc_set_bytes(&chain[0], key->signature, sizeof key->signature);
+  prpc_set_gbytes(&chain[1], keys->k256_signature);
+  return chain;
 }
 
 void app_key_free(AppKey *key) {

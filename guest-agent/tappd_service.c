@@ -17,9 +17,7 @@ static gboolean derive_key(PrpcCall *call, const ProtobufCMessage *request, Prot
   g_autoptr(EVP_PKEY) key = args->random_seed ? tls_key_random() : tls_key_of_path(agent->keys, args->path, error);
   if (!key)
     return FALSE;
-  g_autofree const char **alt_names = g_new0(const char *, args->n_alt_names + 1);
-  for (gsize i = 0; i < args->n_alt_names; i++)
-    alt_names[i] = args->alt_names[i];
+  g_autofree const char **alt_names = tls_key_alt_names(args->alt_names, args->n_alt_names);
   AppCertSpec spec = {.subject = args->subject,
                       .alt_names = alt_names,
                       .server_auth = args->usage_server_auth,
@@ -33,18 +31,12 @@ static gboolean derive_k256_key(PrpcCall *call, const ProtobufCMessage *request,
   (void)call;
   Agent *agent = data;
   const DstackGuest__GetKeyArgs *args = (const DstackGuest__GetKeyArgs *)request;
-  AppKeyAlgorithm algorithm;
-  if (!app_key_algorithm(args->algorithm, &algorithm, error))
-    return FALSE;
-  g_autoptr(AppKey) key = app_key_derive(agent->keys, args->path, args->purpose, algorithm, error);
+  g_autoptr(AppKey) key = app_key_named(agent->keys, args->path, args->purpose, args->algorithm, error);
   if (!key)
     return FALSE;
   DstackGuest__DeriveK256KeyResponse *out = (DstackGuest__DeriveK256KeyResponse *)response;
   prpc_set_bytes(&out->k256_key, secret_peek(key->key), secret_len(key->key));
-  out->n_k256_signature_chain = 2;
-  out->k256_signature_chain = g_new0(ProtobufCBinaryData, 2);
-  prpc_set_bytes(&out->k256_signature_chain[0], key->signature, sizeof key->signature);
-  prpc_set_gbytes(&out->k256_signature_chain[1], agent->keys->k256_signature);
+  out->k256_signature_chain = app_key_signature_chain(agent->keys, key, &out->n_k256_signature_chain);
   return TRUE;
 }
 

@@ -20,6 +20,13 @@ EVP_PKEY *tls_key_of_path(const AppKeys *keys, const char *path, GError **error)
   return p256_from_scalar(scalar, error);
 }
 
+const char **tls_key_alt_names(char **names, gsize n) {
+  const char **view = g_new0(const char *, n + 1);
+  for (gsize i = 0; i < n; i++)
+    view[i] = names[i];
+  return view;
+}
+
 static char *secret_to_text(const Secret *secret) {
   return g_strndup((const char *)secret_peek(secret), secret_len(secret));
 }

@@ -9,6 +9,9 @@
 EVP_PKEY *tls_key_random(void);
 EVP_PKEY *tls_key_of_path(const AppKeys *keys, const char *path, GError **error);
 
+/* A NULL-terminated view of a repeated field; only the vector itself is to be freed. */
+const char **tls_key_alt_names(char **names, gsize n);
+
 /* Certifies `key` as asked and fills the answer: PKCS#8 PEM and chain, leaf first. */
 gboolean tls_key_respond(Agent *agent, EVP_PKEY *key, const AppCertSpec *spec, DstackGuest__GetTlsKeyResponse *response,
                          GError **error);

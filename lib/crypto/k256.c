@@ -117,6 +117,39 @@ gboolean k256_recover_message(const void *message, gsize len, const guint8 signa
   return k256_recover_digest(digest, signature, out, error);
 }
 
+/* The library would also take the "hybrid" form, which SEC1 readers of other languages refuse. */
+static gboolean parse_public(const guint8 *data, gsize len, secp256k1_pubkey *out) {
+  gboolean compressed = len == K256_PUBLIC_SIZE && (data[0] == 2 || data[0] == 3);
+  gboolean whole = len == 2 * K256_PUBLIC_SIZE - 1 && data[0] == 4;
+  return (compressed || whole) && secp256k1_ec_pubkey_parse(shared_context(), out, data, len);
+}
+
+static gboolean is_zero(const guint8 *scalar) {
+  static const guint8 zero[K256_SCALAR_SIZE];
+  return memcmp(scalar, zero, sizeof zero) == 0;
+}
+
+static gboolean parse_signature(const guint8 *data, gsize len, secp256k1_ecdsa_signature *out) {
+  return len == 2 * K256_SCALAR_SIZE && !is_zero(data) && !is_zero(data + K256_SCALAR_SIZE) &&
+         secp256k1_ecdsa_signature_parse_compact(shared_context(), out, data);
+}
+
+gboolean k256_verify_digest(const void *public_key, gsize key_len, const guint8 digest[32], const void *signature,
+                            gsize signature_len, gboolean *valid, GError **error) {
+  secp256k1_pubkey point;
+  secp256k1_ecdsa_signature parsed;
+  if (!parse_public(public_key, key_len, &point)) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "not a secp256k1 public key");
+    return FALSE;
+  }
+  if (!parse_signature(signature, signature_len, &parsed)) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "not a secp256k1 signature of 64 bytes");
+    return FALSE;
+  }
+  *valid = secp256k1_ecdsa_verify(shared_context(), &parsed, digest, &point) == 1;
+  return TRUE;
+}
+
 Secret *k256_even_y(const Secret *scalar, GError **error) {
   guint8 point[K256_PUBLIC_SIZE];
   if (!k256_public(scalar, point, error))

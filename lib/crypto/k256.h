@@ -26,5 +26,10 @@ gboolean k256_recover_digest(const guint8 digest[32], const guint8 signature[K25
                              guint8 out[K256_PUBLIC_SIZE], GError **error);
 gboolean k256_recover_message(const void *message, gsize len, const guint8 signature[K256_SIGNATURE_SIZE],
                               guint8 out[K256_PUBLIC_SIZE], GError **error);
+/* Verifies r || s over a digest. `public_key` is SEC1, compressed (33 bytes) or not (65). Error INVALID when key or signature have
+ * no meaning at all: no point of the curve, not 64 bytes, r or s out of 1..n-1. A signature that is merely wrong, or has a high s,
+ * gives *valid FALSE. */
+gboolean k256_verify_digest(const void *public_key, gsize key_len, const guint8 digest[32], const void *signature,
+                            gsize signature_len, gboolean *valid, GError **error);
 /* BIP-340 form of a scalar: n - d when the public point has odd y (spec guest-os 7.5). */
 Secret *k256_even_y(const Secret *scalar, GError **error);
