@@ -415,7 +415,7 @@ static void test_wire(void) {
   assert_http("dstack.sock", "POST", "/GetKey", json, "{\"x\":1}", 200, "{\"key\":\"38309afef2058aef");
   assert_http("dstack.sock", "POST", "/EmitEvent?json", NULL, "{\"event\":\"a\",\"payload\":\"0xAB\"}", 200, "null");
   assert_http("dstack.sock", "POST", "/EmitEvent?json", NULL, "{\"payload\":\"abc\"}", 400, "{");
-  assert_http("dstack.sock", "POST", "/Sign?json", NULL, "{}", 400, "{\n  \"error\": \"not implemented yet");
+  assert_http("dstack.sock", "POST", "/Sign?json", NULL, "{}", 400, "{\n  \"error\": \"unsupported algorithm");
 }
 
 /* What is not for everybody is not there for everybody. */
