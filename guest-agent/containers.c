@@ -2,9 +2,8 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "prpc/client.h"
+#include "guest-agent/docker.h"
 
-#define DEFAULT_DOCKER "unix:/var/run/docker.sock"
 #define ANSWER_MAX_SIZE (8 * 1024 * 1024)
 #define MAX_CONTAINERS 4096
 #define WHAT "container list"
@@ -57,11 +56,7 @@ gboolean containers_parse(const char *json, gsize len, GuestApi__ListContainersR
 }
 
 gboolean containers_list(GuestApi__ListContainersResponse *out, GError **error) {
-  const char *host = g_getenv("DOCKER_HOST");
-  /* Docker writes unix:///path, prpc unix:/path. */
-  g_autofree char *url =
-      host && g_str_has_prefix(host, "unix://") ? g_strconcat("unix:", host + 7, NULL) : g_strdup(DEFAULT_DOCKER);
-  g_autoptr(PrpcClient) client = prpc_client_new(url, error);
+  g_autoptr(PrpcClient) client = docker_client_new(error);
   if (!client)
     return FALSE;
   int status = 0;

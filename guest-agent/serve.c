@@ -1,6 +1,9 @@
 #include "guest-agent/serve.h"
 
+#include "guest-agent/dashboard.h"
 #include "guest-agent/demo_cert.h"
+#include "guest-agent/logs.h"
+#include "guest-agent/metrics.h"
 #include "guest-agent/revision.h"
 #include "guest-agent/services.h"
 #include "guest-agent/systemd.h"
@@ -18,16 +21,27 @@ struct AgentServer {
   guint16 external_port;
 };
 
+/* What anybody may see. Logs and metrics are there only when the measured compose file says so. */
+static PrpcRouter *public_router(Agent *agent, const char *ident) {
+  PrpcRouter *router = prpc_router_new(ident);
+  prpc_router_mount(router, "/prpc", worker_service_new(agent));
+  prpc_router_route(router, "GET", "/", 0, dashboard_route, agent);
+  if (agent->compose->public_logs)
+    prpc_router_route(router, "GET", LOGS_PATH "*", 0, logs_route, agent);
+  if (agent->compose->public_sysinfo)
+    prpc_router_route(router, "GET", "/metrics", 0, metrics_route, agent);
+  g_autofree char *header = g_strdup_printf("X-App-Version: v%s (%s)", DSTACK_VERSION, agent_revision);
+  prpc_router_header(router, header);
+  return router;
+}
+
 static void make_routers(AgentServer *server, Agent *agent, const char *ident) {
   server->internal = prpc_router_new(ident);
   prpc_router_mount(server->internal, "", dstack_service_new(agent));
   prpc_router_mount(server->internal, "/prpc", dstack_probe_service_new(agent));
   server->internal_v0 = prpc_router_new(ident);
   prpc_router_mount(server->internal_v0, "/prpc", tappd_service_new(agent));
-  server->external = prpc_router_new(ident);
-  prpc_router_mount(server->external, "/prpc", worker_service_new(agent));
-  g_autofree char *header = g_strdup_printf("X-App-Version: v%s (%s)", DSTACK_VERSION, agent_revision);
-  prpc_router_header(server->external, header);
+  server->external = public_router(agent, ident);
   server->guest_api = prpc_router_new(ident);
   prpc_router_mount(server->guest_api, "/api", guest_api_service_new(agent));
 }

@@ -50,6 +50,8 @@ void prpc_client_set_timeouts(PrpcClient *client, guint connect_ms, guint total_
   client->total_ms = total_ms;
 }
 
+void prpc_client_set_idle_timeout(PrpcClient *client, guint idle_ms) { client->idle_ms = idle_ms; }
+
 void prpc_client_add_header(PrpcClient *client, const char *header) {
   g_ptr_array_add(client->headers, g_strdup(header));
 }
@@ -73,7 +75,8 @@ GBytes *prpc_client_http(PrpcClient *client, const char *verb, const char *path,
 
 gboolean prpc_client_stream(PrpcClient *client, const char *path, PrpcSink sink, gpointer user_data, int *status,
                             GError **error) {
-  PrpcExchange exchange = {.client = client, .verb = "GET", .path = path, .sink = sink, .sink_data = user_data};
+  PrpcExchange exchange = {
+      .client = client, .verb = "GET", .path = path, .sink = sink, .sink_data = user_data, .idle_ms = client->idle_ms};
   return prpc_exchange_run(&exchange, status, error);
 }
 

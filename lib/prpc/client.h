@@ -24,6 +24,8 @@ typedef gboolean (*PrpcServerCheck)(X509 *certificate, gpointer user_data, GErro
 void prpc_client_set_server_check(PrpcClient *client, PrpcServerCheck check, gpointer user_data);
 /* Default 5 s and 60 s. */
 void prpc_client_set_timeouts(PrpcClient *client, guint connect_ms, guint total_ms);
+/* Ends a stream in which nothing came for that long, with TIMEOUT; 0, as at first: never. */
+void prpc_client_set_idle_timeout(PrpcClient *client, guint idle_ms);
 /* Adds "Name: value" to every request. */
 void prpc_client_add_header(PrpcClient *client, const char *header);
 
@@ -37,7 +39,8 @@ ProtobufCMessage *prpc_client_call(PrpcClient *client, const char *method, const
  */
 GBytes *prpc_client_http(PrpcClient *client, const char *verb, const char *path, const char *content_type,
                          const void *body, gsize len, gsize max_answer, int *status, GError **error);
-/* A streamed GET: `sink` gets each piece and returns FALSE to stop. No total time limit. */
+/* A streamed GET: `sink` gets each piece and returns FALSE to stop. *status is known when it is called. No total time
+ * limit. */
 typedef gboolean (*PrpcSink)(const void *data, gsize len, gpointer user_data);
 gboolean prpc_client_stream(PrpcClient *client, const char *path, PrpcSink sink, gpointer user_data, int *status,
                             GError **error);

@@ -9,13 +9,22 @@
 /* What curl's callbacks need beside the exchange itself. */
 typedef struct {
   PrpcExchange *exchange;
+  CURL *curl;
+  int *status;
   PrpcClientTls tls;
   GError *failure;  /* set in a callback, more telling than curl's own */
   gboolean stopped; /* by the sink */
 } Transfer;
 
+static void read_status(Transfer *transfer) {
+  long status = 0;
+  curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
+  *transfer->status = (int)status;
+}
+
 static size_t on_data(char *data, size_t size, size_t count, void *user_data) {
   Transfer *transfer = user_data;
+  read_status(transfer);
   gboolean more = prpc_exchange_take(transfer->exchange, data, size * count, &transfer->failure);
   transfer->stopped = !more && !transfer->failure;
   return more ? size * count : 0;
@@ -30,6 +39,10 @@ static void apply_transport(Transfer *transfer, CURL *curl) {
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)client->connect_ms);
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)transfer->exchange->total_ms);
+  if (transfer->exchange->idle_ms) {
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)(transfer->exchange->idle_ms + 999) / 1000);
+  }
   prpc_client_tls_apply(&transfer->tls, curl, client->verify_host);
 }
 
@@ -81,7 +94,7 @@ static void set_curl_error(Transfer *transfer, CURLcode code, const char *detail
               *detail ? detail : curl_easy_strerror(code));
 }
 
-static CURLcode perform(Transfer *transfer, CURL *curl, char *detail, int *status) {
+static CURLcode perform(Transfer *transfer, CURL *curl, char *detail) {
   const PrpcExchange *exchange = transfer->exchange;
   g_autofree char *url = g_strconcat(exchange->client->url.base, exchange->path, NULL);
   struct curl_slist *headers = make_headers(exchange);
@@ -89,9 +102,7 @@ static CURLcode perform(Transfer *transfer, CURL *curl, char *detail, int *statu
   apply_transport(transfer, curl);
   apply_request(transfer, curl, url, headers);
   CURLcode code = curl_easy_perform(curl);
-  long answer_status = 0;
-  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer_status);
-  *status = (int)answer_status;
+  read_status(transfer);
   curl_slist_free_all(headers);
   return code;
 }
@@ -108,9 +119,12 @@ gboolean prpc_exchange_run_curl(PrpcExchange *exchange, int *status, GError **er
     return FALSE;
   }
   const PrpcClient *client = exchange->client;
-  Transfer transfer = {.exchange = exchange, .tls = {client->tls, client->check, client->check_data, NULL}};
+  Transfer transfer = {.exchange = exchange,
+                       .curl = curl,
+                       .status = status,
+                       .tls = {client->tls, client->check, client->check_data, NULL}};
   char detail[CURL_ERROR_SIZE] = "";
-  CURLcode code = perform(&transfer, curl, detail, status);
+  CURLcode code = perform(&transfer, curl, detail);
   curl_easy_cleanup(curl);
   gboolean ok = code == CURLE_OK || transfer.stopped;
   if (!ok)

@@ -25,6 +25,7 @@ typedef struct {
   Http1Head *answer;
   Http1Body body;
   gboolean until_close, ended, done;
+  int *status;
 } Dialogue;
 
 static GString *make_head(const PrpcExchange *exchange) {
@@ -88,6 +89,7 @@ static gboolean read_head(Dialogue *dialogue, GError **error) {
   if (answer->status < 200)
     return read_head(dialogue, error);
   dialogue->answer = g_steal_pointer(&answer);
+  *dialogue->status = dialogue->answer->status;
   start_body(dialogue);
   return TRUE;
 }
@@ -121,12 +123,18 @@ static gboolean read_body(Dialogue *dialogue, GError **error) {
   return ok;
 }
 
+static void set_idle_deadline(Dialogue *dialogue) {
+  if (dialogue->exchange->idle_ms)
+    dialogue->deadline = g_get_monotonic_time() + (gint64)dialogue->exchange->idle_ms * G_TIME_SPAN_MILLISECOND;
+}
+
 static gboolean receive_some(Dialogue *dialogue, GError **error) {
   guint8 piece[READ_SIZE];
   ssize_t n = recv(dialogue->fd, piece, sizeof piece, 0);
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
     return TRUE;
   dialogue->ended = n <= 0;
+  set_idle_deadline(dialogue);
   if (n > 0)
     g_byte_array_append(dialogue->in, piece, (guint)n);
   if (!dialogue->answer && !read_head(dialogue, error))
@@ -173,10 +181,12 @@ gboolean prpc_exchange_run_socket(PrpcExchange *exchange, int *status, GError **
   if (dialogue.fd < 0)
     return FALSE;
   dialogue.deadline = exchange->total_ms ? start + (gint64)exchange->total_ms * G_TIME_SPAN_MILLISECOND : 0;
+  dialogue.status = status;
+  *status = 0;
+  set_idle_deadline(&dialogue);
   dialogue.head = make_head(exchange);
   dialogue.in = g_byte_array_new();
   gboolean ok = talk(&dialogue, error);
-  *status = dialogue.answer ? dialogue.answer->status : 0;
   (void)close(dialogue.fd); /* the answer is complete, or of no use */
   g_string_free(dialogue.head, TRUE);
   g_byte_array_unref(dialogue.in);

@@ -10,7 +10,7 @@ struct PrpcClient {
   gboolean verify_host;
   PrpcServerCheck check;
   gpointer check_data;
-  guint connect_ms, total_ms;
+  guint connect_ms, total_ms, idle_ms;
   GPtrArray *headers; /* of char * */
 };
 
@@ -20,6 +20,7 @@ typedef struct {
   const void *body;
   gsize body_len;
   guint total_ms;     /* 0: no limit */
+  guint idle_ms;      /* between two pieces; 0: no limit */
   GByteArray *answer; /* either this, up to max_answer, */
   gsize max_answer;
   PrpcSink sink; /* or this gets the answer */

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "prpc.pb-c.h"
 #include "prpc/json_text.h"
 #include "prpc/uri.h"
@@ -105,7 +106,24 @@ const char *prpc_encoding_content_type(PrpcEncoding encoding) {
   return encoding == PRPC_ENCODING_PROTOBUF ? "application/octet-stream" : "application/json";
 }
 
-static GBytes *take_text(char *text) { return g_bytes_new_take(text, strlen(text)); }
+/* An answer on its way out; keys may be in it. */
+typedef struct {
+  char *text;
+  gsize len;
+} WipedText;
+
+static void wiped_text_free(gpointer data) {
+  WipedText *wiped = data;
+  secret_wipe(wiped->text, wiped->len);
+  g_free(wiped->text);
+  g_free(wiped);
+}
+
+static GBytes *take_text(char *text) {
+  WipedText *wiped = g_new(WipedText, 1);
+  *wiped = (WipedText){text, strlen(text)};
+  return g_bytes_new_with_free_func(text, wiped->len, wiped_text_free, wiped);
+}
 
 GBytes *prpc_encode_error(PrpcEncoding encoding, const char *text) {
   if (encoding != PRPC_ENCODING_PROTOBUF) {

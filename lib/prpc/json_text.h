@@ -1,4 +1,4 @@
-/* Inside lib/prpc: JSON strings. */
+/* JSON strings. */
 #pragma once
 
 #include <glib.h>

@@ -1,8 +1,11 @@
 #include "prpc/message.h"
 
 #include "base/error.h"
+#include "base/secret.h"
 #include "prpc/message_field.h"
 
+#include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 
 ProtobufCMessage *prpc_message_new(const ProtobufCMessageDescriptor *type) {
@@ -11,9 +14,23 @@ ProtobufCMessage *prpc_message_new(const ProtobufCMessageDescriptor *type) {
   return message;
 }
 
+static void *allocate(void *data, size_t size) {
+  (void)data; /* one heap for all */
+  return malloc(size);
+}
+
+/* Keys travel in messages, so that all of them are wiped. */
+static void wipe_and_free(void *data, void *memory) {
+  (void)data; /* one heap for all */
+  if (memory)
+    secret_wipe(memory, malloc_usable_size(memory));
+  free(memory);
+}
+
 void prpc_message_free(ProtobufCMessage *message) {
+  ProtobufCAllocator wiping = {.alloc = allocate, .free = wipe_and_free};
   if (message)
-    protobuf_c_message_free_unpacked(message, NULL);
+    protobuf_c_message_free_unpacked(message, &wiping);
 }
 
 void prpc_set_string(char **field, const char *value) {

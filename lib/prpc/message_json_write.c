@@ -4,8 +4,11 @@
 #include "prpc/message_field.h"
 
 #include "base/hex.h"
+#include "base/secret.h"
 
 #include <string.h>
+
+#define INITIAL_SIZE 1024 /* an answer with keys fits, and so is never moved, which would leave a copy behind */
 
 /* Fields that newer versions added in a way older clients must not see while they are empty. */
 static const struct {
@@ -39,8 +42,12 @@ static void write_value(GString *out, const ProtobufCFieldDescriptor *field, con
     break;
   case PROTOBUF_C_TYPE_BYTES: {
     const ProtobufCBinaryData *bytes = value;
-    g_autofree char *hex = hex_encode(bytes->data, bytes->len);
-    g_string_append_printf(out, "\"%s\"", hex);
+    char *hex = hex_encode(bytes->data, bytes->len);
+    g_string_append_c(out, '"');
+    g_string_append_len(out, hex, (gssize)(2 * bytes->len));
+    g_string_append_c(out, '"');
+    secret_wipe(hex, 2 * bytes->len); /* keys are such fields */
+    g_free(hex);
     break;
   }
   case PROTOBUF_C_TYPE_MESSAGE:
@@ -93,7 +100,7 @@ static void write_message(GString *out, const ProtobufCMessage *message) {
 }
 
 char *prpc_message_to_json(const ProtobufCMessage *message) {
-  GString *out = g_string_sized_new(256);
+  GString *out = g_string_sized_new(INITIAL_SIZE);
   write_message(out, message);
   return g_string_free(out, FALSE);
 }

@@ -1,4 +1,4 @@
-/* Inside lib/prpc: request targets, percent-encoding and query strings. */
+/* Request targets, percent-encoding and query strings. */
 #pragma once
 
 #include <glib.h>

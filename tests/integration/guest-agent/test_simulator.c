@@ -422,8 +422,6 @@ static void test_wire(void) {
 static void test_separate_tables(void) {
   assert_http("external.sock", "POST", "/prpc/GetKey?json", NULL, "{}", 400, "{");
   assert_http("external.sock", "GET", "/GetKey", NULL, NULL, 404, "");
-  assert_http("external.sock", "GET", "/logs/x", NULL, NULL, 404, "");
-  assert_http("external.sock", "GET", "/metrics", NULL, NULL, 404, "");
   assert_http("external.sock", "GET", "/prpc/Worker.Version", NULL, NULL, 200, "{\"version\":\"");
   assert_http("guest.sock", "POST", "/api/GetKey?json", NULL, "{}", 400, "{");
   assert_http("tappd.sock", "POST", "/prpc/GetKey?json", NULL, "{}", 400, "{");
