@@ -112,7 +112,7 @@ class Site:
             "-CAcreateserial", "-extfile", f"{name}.ext", "-out", f"{name}.crt", cwd=self.dir)
         write(f"{self.dir}/{name}.pem", open(f"{self.dir}/{name}.crt").read() + open(f"{self.dir}/{name}.key").read())
 
-    def config(self, name="gateway", extra="", state="state.json", core="", proxy="", admin=f'auth_token = "{TOKEN}"'):
+    def config(self, name="main", extra="", state="state.json", core="", proxy="", admin=f'auth_token = "{TOKEN}"'):
         write(f"{self.dir}/{name}.toml", f"""
 address = "127.0.0.1"
 port = {RPC}
