@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "cvm/sys_config.h"
 
 #include <string.h>
 
@@ -175,10 +176,16 @@ static gboolean read_qemu(Config *files, VmmConfig *config, GError **error) {
   return TRUE;
 }
 
+static gboolean urls(Config *files, const char *key, char ***out, GError **error) {
+  if (!config_get_strings(files, key, out, error))
+    return FALSE;
+  return g_strv_length(*out) <= SYS_CONFIG_MAX_URLS || refuse(files, key, "more urls than a guest takes", error);
+}
+
 static gboolean read_cvm(Config *files, VmmConfig *config, GError **error) {
   const char *urls_key = config_has(files, "cvm.tproxy_urls") ? "cvm.tproxy_urls" : "cvm.gateway_urls";
-  if (!config_get_strings(files, "cvm.kms_urls", &config->kms_urls, error) ||
-      !config_get_strings(files, urls_key, &config->gateway_urls, error) ||
+  if (!urls(files, "cvm.kms_urls", &config->kms_urls, error) ||
+      !urls(files, urls_key, &config->gateway_urls, error) ||
       !text(files, "cvm.pccs_url", &config->pccs_url, error) ||
       !text(files, "cvm.docker_registry", &config->docker_registry, error) ||
       !number(files, "cvm.cid_start", MIN_CID, G_MAXUINT32 - 1, &config->cid_start, error) ||

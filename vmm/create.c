@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "cvm/host_share.h"
+#include "cvm/sys_config.h"
 
 #include <string.h>
 
@@ -15,7 +17,6 @@
 #define MAX_MEMORY_MB (64u * 1024 * 1024)
 #define MAX_DISK_GB (1024u * 1024)
 #define MAX_PORTS 256
-#define MAX_URLS 32
 
 static gboolean check_size(const char *name, guint32 value, guint32 most, GError **error) {
   if (value >= 1 && value <= most)
@@ -64,7 +65,7 @@ static gboolean check_gpus(const VmmConfig *config, const Vmm__VmConfiguration *
 
 static char *choose_app_id(const Vmm__VmConfiguration *request, GError **error) {
   gboolean given = request->_app_id_case == VMM__VM_CONFIGURATION___APP_ID_APP_ID && *request->app_id;
-  return given ? name_normalize_app_id(request->app_id, error) : app_compose_default_app_id(request->compose_file);
+  return given ? name_normalize_app_id(request->app_id, error) : vmm_compose_default_app_id(request->compose_file);
 }
 
 static char **copy_urls(char **urls, gsize count) {
@@ -78,16 +79,16 @@ static gboolean check_scalars(const Vmm__VmConfiguration *request, GError **erro
   return check_size("vcpu", request->vcpu, MAX_VCPU, error) &&
          check_size("memory (MB)", request->memory, MAX_MEMORY_MB, error) &&
          check_size("disk_size (GB)", request->disk_size, MAX_DISK_GB, error) &&
-         check_length("encrypted_env", request->encrypted_env.len, ENCRYPTED_ENV_MAX_BYTES, error) &&
-         check_length("user_config", strlen(request->user_config), USER_CONFIG_MAX_BYTES, error) &&
-         check_count("kms urls", request->n_kms_urls, MAX_URLS, error) &&
-         check_count("gateway urls", request->n_gateway_urls, MAX_URLS, error);
+         check_length("encrypted_env", request->encrypted_env.len, ENCRYPTED_ENV_MAX_SIZE, error) &&
+         check_length("user_config", strlen(request->user_config), USER_CONFIG_MAX_SIZE, error) &&
+         check_count("kms urls", request->n_kms_urls, SYS_CONFIG_MAX_URLS, error) &&
+         check_count("gateway urls", request->n_gateway_urls, SYS_CONFIG_MAX_URLS, error);
 }
 
 gboolean vm_create_check_compose(const Vmm__VmConfiguration *request, GError **error) {
   if (!name_check_app(request->name, error))
     return FALSE;
-  g_autoptr(AppCompose) compose = app_compose_parse(request->compose_file, error);
+  g_autoptr(AppCompose) compose = vmm_compose_parse(request->compose_file, error);
   return compose != NULL;
 }
 
@@ -132,7 +133,7 @@ static Vm *load_locked(Vmm *vmm, const char *id, guint32 cid, GError **error) {
   g_autofree char *dir = work_dir_file(config->run_path, id);
   g_autoptr(Manifest) manifest = work_dir_manifest(dir, error);
   g_autofree char *text = manifest ? work_dir_compose(dir, error) : NULL;
-  g_autoptr(AppCompose) compose = text ? app_compose_parse(text, error) : NULL;
+  g_autoptr(AppCompose) compose = text ? vmm_compose_parse(text, error) : NULL;
   g_autoptr(VmmImage) image = compose ? vmm_image_load(config->image_path, manifest->image, error) : NULL;
   if (!image)
     return NULL;

@@ -10,13 +10,13 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "cvm/host_share.h"
+#include "cvm/sys_config.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#define SHARE_LABEL "DSTACKSHR"
-#define SYS_CONFIG_MAX_BYTES (32 * 1024) /* what the guest reads */
 #define PID_FILE "qemu.pid"
 #define MAX_PID_BYTES 32
 #define MAX_COMMAND_LINE_BYTES (256 * 1024)
@@ -25,9 +25,9 @@
 
 static gboolean write_sys_config(Vm *vm, const LaunchPlan *plan, const char *vm_config, GError **error) {
   g_autofree char *text = sys_config_text(&plan->qemu, vm_config), *path = work_dir_shared(vm->work_dir, ".sys-config.json");
-  if (strlen(text) > SYS_CONFIG_MAX_BYTES) {
+  if (strlen(text) > SYS_CONFIG_MAX_SIZE) {
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_TOO_LARGE, "the urls for the guest pass its limit of %d bytes",
-                SYS_CONFIG_MAX_BYTES);
+                SYS_CONFIG_MAX_SIZE);
     return FALSE;
   }
   return file_write_atomic(path, text, strlen(text), 0600, error);
@@ -52,7 +52,7 @@ static gboolean write_share(Vm *vm, const LaunchPlan *plan, GError **error) {
   if (strcmp(plan->qemu.share_mode, "vhd") != 0)
     return TRUE;
   g_autofree char *image = work_dir_file(vm->work_dir, "shared.img"), *dir = work_dir_file(vm->work_dir, "shared");
-  return fat_image_write(image, dir, SHARE_LABEL, error);
+  return fat_image_write(image, dir, HOST_SHARE_LABEL, error);
 }
 
 /* ---- disk ---- */

@@ -53,7 +53,7 @@ HANDLER(on_compose_hash) {
   const Vmm__VmConfiguration *configuration = (const Vmm__VmConfiguration *)request;
   if (!vm_create_check_compose(configuration, error))
     return FALSE;
-  g_autofree char *hash = app_compose_hash(configuration->compose_file);
+  g_autofree char *hash = vmm_compose_hash(configuration->compose_file);
   prpc_set_string(&((Vmm__ComposeHash *)response)->hash, hash);
   return TRUE;
 }

@@ -5,6 +5,7 @@
 #include "vmm/work_dir.h"
 
 #include "base/file.h"
+#include "cvm/host_share.h"
 #include "prpc/message.h"
 
 #include <string.h>
@@ -48,8 +49,8 @@ static void fill_files(Vm *vm, Vmm__VmConfiguration *out) {
   g_autofree char *env_path = work_dir_shared(vm->work_dir, ".encrypted-env");
   g_autofree char *user_path = work_dir_shared(vm->work_dir, ".user-config");
   g_autofree char *compose = work_dir_compose(vm->work_dir, NULL);
-  g_autofree char *user_config = file_read_text(user_path, USER_CONFIG_MAX_BYTES, NULL);
-  g_autoptr(GBytes) env = file_read(env_path, ENCRYPTED_ENV_MAX_BYTES, NULL);
+  g_autofree char *user_config = file_read_text(user_path, USER_CONFIG_MAX_SIZE, NULL);
+  g_autoptr(GBytes) env = file_read(env_path, ENCRYPTED_ENV_MAX_SIZE, NULL);
   prpc_set_string(&out->compose_file, compose ? compose : "");
   prpc_set_string(&out->user_config, user_config ? user_config : "");
   if (env)

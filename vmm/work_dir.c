@@ -96,7 +96,7 @@ Manifest *work_dir_manifest(const char *dir, GError **error) {
 
 char *work_dir_compose(const char *dir, GError **error) {
   g_autofree char *path = work_dir_shared(dir, "app-compose.json");
-  return file_read_text(path, APP_COMPOSE_MAX_BYTES, error);
+  return file_read_text(path, COMPOSE_MAX_SIZE, error);
 }
 
 gboolean work_dir_started(const char *dir) {

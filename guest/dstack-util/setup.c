@@ -85,7 +85,8 @@ static gboolean read_shared_files(Setup *setup, GError **error) {
   g_autofree char *compose_path = g_build_filename(setup->shared_dir, "app-compose.json", NULL);
   setup->config = sys_config_load(config_path, error);
   setup->compose = setup->config ? app_compose_load(compose_path, error) : NULL;
-  g_autoptr(InstanceInfo) stored = setup->compose ? load_stored_info(setup->shared_dir, error) : NULL;
+  gboolean supported = setup->compose && app_compose_check_supported(setup->compose, error);
+  g_autoptr(InstanceInfo) stored = supported ? load_stored_info(setup->shared_dir, error) : NULL;
   g_autoptr(KernelOptions) kernel = stored ? kernel_options_load(error) : NULL;
   if (!kernel)
     return FALSE;

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hex.h"
 #include "base/json.h"
 #include "base/units.h"
 
@@ -17,6 +18,7 @@ void app_compose_free(AppCompose *compose) {
   g_free(compose->text);
   g_free(compose->name);
   g_free(compose->runner);
+  g_free(compose->docker_compose_file);
   g_free(compose->pre_launch_script);
   g_free(compose->init_script);
   g_free(compose->storage_fs);
@@ -31,7 +33,7 @@ static gboolean invalid(GError **error, const char *text) {
 }
 
 static gboolean not_implemented(GError **error, const char *member) {
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_IMPLEMENTED, WHAT ".%s: not implemented yet", member);
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_IMPLEMENTED, "not implemented yet: " WHAT ".%s", member);
   return FALSE;
 }
 
@@ -53,6 +55,20 @@ static gboolean check_manifest_version(const json_t *root, GError **error) {
   if (version == 0)
     return invalid(error, "manifest_version is not a positive whole number");
   return version <= MAX_MANIFEST_VERSION || not_implemented(error, "manifest_version above 2");
+}
+
+/* An explicit null is allowed only where the reference allows it. */
+static gboolean check_nulls(const json_t *root, GError **error) {
+  static const char *const members[] = {
+      "name",       "runner",          "pre_launch_script", "init_script",     "features",       "kms_enabled",
+      "swap_size",  "gateway_enabled", "tproxy_enabled",    "public_logs",     "public_sysinfo", "public_tcbinfo",
+      "secure_time", "allowed_envs",   "no_instance_id",    "key_provider_id", "local_key_provider_enabled"};
+  for (guint i = 0; i < G_N_ELEMENTS(members); i++)
+    if (json_is_null(json_object_get(root, members[i]))) {
+      g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, WHAT ".%s: null is not possible here", members[i]);
+      return FALSE;
+    }
+  return TRUE;
 }
 
 /* Members of newer versions that ask for an enforcement this version has not: ignoring them would be a lie. */
@@ -87,7 +103,7 @@ static gboolean parse_texts(const json_t *root, AppCompose *compose, GError **er
   compose->name = g_strdup(name);
   compose->runner = g_strdup(runner);
   const char *only_checked;
-  return json_get_string_or(root, "docker_compose_file", NULL, &only_checked, WHAT, error) &&
+  return copy_optional(root, "docker_compose_file", &compose->docker_compose_file, error) &&
          json_get_string_or(root, "bash_script", NULL, &only_checked, WHAT, error) &&
          copy_optional(root, "pre_launch_script", &compose->pre_launch_script, error) &&
          copy_optional(root, "init_script", &compose->init_script, error) &&
@@ -111,6 +127,17 @@ static gboolean parse_flags(const json_t *root, AppCompose *compose, GError **er
   return TRUE;
 }
 
+/* Plain hex: unlike elsewhere no 0x in front, as in the reference. */
+static gboolean take_key_provider_id(const json_t *root, AppCompose *compose, GError **error) {
+  const char *text;
+  if (!json_get_string_or(root, "key_provider_id", "", &text, WHAT, error))
+    return FALSE;
+  compose->key_provider_id = hex_decode(text, strlen(text), error);
+  if (!compose->key_provider_id)
+    g_prefix_error(error, WHAT ".key_provider_id: ");
+  return compose->key_provider_id != NULL;
+}
+
 static gboolean parse_key_provider(const json_t *root, AppCompose *compose, GError **error) {
   const char *name;
   gboolean kms, local;
@@ -130,10 +157,7 @@ static gboolean parse_key_provider(const json_t *root, AppCompose *compose, GErr
     compose->key_provider = KEY_PROVIDER_TPM;
   else
     return invalid(error, "key_provider is none of none, kms, local, tpm");
-  const json_t *pin = json_object_get(root, "key_provider_id");
-  compose->key_provider_id =
-      pin && !json_is_null(pin) ? json_get_hex(root, "key_provider_id", WHAT, error) : g_bytes_new(NULL, 0);
-  return compose->key_provider_id != NULL;
+  return take_key_provider_id(root, compose, error);
 }
 
 static gboolean parse_swap(const json_t *root, AppCompose *compose, GError **error) {
@@ -160,12 +184,21 @@ AppCompose *app_compose_parse(const char *text, gsize len, GError **error) {
   g_autoptr(AppCompose) compose = g_new0(AppCompose, 1);
   compose->text = g_strndup(text, len);
   digest_sha256(text, len, compose->hash);
-  if (!check_manifest_version(root, error) || !refuse_newer_members(root, error) ||
+  if (!check_manifest_version(root, error) || !check_nulls(root, error) || !refuse_newer_members(root, error) ||
       !parse_texts(root, compose, error) || !parse_flags(root, compose, error) ||
       !parse_key_provider(root, compose, error) || !parse_swap(root, compose, error) ||
       !parse_envs(root, compose, error))
     return NULL;
   return g_steal_pointer(&compose);
+}
+
+gboolean app_compose_check_supported(const AppCompose *compose, GError **error) {
+  if (compose->key_provider == KEY_PROVIDER_LOCAL || compose->key_provider == KEY_PROVIDER_TPM)
+    return not_implemented(error, compose->key_provider == KEY_PROVIDER_TPM ? "key_provider tpm" : "key_provider local");
+  if (!compose->storage_fs || g_ascii_strcasecmp(compose->storage_fs, "ext4") == 0)
+    return TRUE;
+  return g_ascii_strcasecmp(compose->storage_fs, "zfs") == 0 ? not_implemented(error, "storage_fs zfs")
+                                                             : invalid(error, "storage_fs is neither zfs nor ext4");
 }
 
 AppCompose *app_compose_load(const char *path, GError **error) {

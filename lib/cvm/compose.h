@@ -17,7 +17,8 @@ typedef struct {
   guint8 hash[SHA256_SIZE];
   char *name;
   char *runner;
-  char *pre_launch_script; /* NULL: none, as the next two */
+  char *docker_compose_file; /* NULL: none, as the next three */
+  char *pre_launch_script;
   char *init_script;
   char *storage_fs;
   gboolean gateway_enabled;
@@ -33,5 +34,8 @@ typedef struct {
 /* Error INVALID with the member's name; NOT_IMPLEMENTED for features of newer manifests. */
 AppCompose *app_compose_parse(const char *text, gsize len, GError **error);
 AppCompose *app_compose_load(const char *path, GError **error);
+/* Whether this version can run it, as far as the compose alone says. The VMM asks before it makes a VM, the guest before it boots
+ * on: so a VM is refused rather than made to fail. Error NOT_IMPLEMENTED or INVALID, with the member's name. */
+gboolean app_compose_check_supported(const AppCompose *compose, GError **error);
 void app_compose_free(AppCompose *compose);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AppCompose, app_compose_free)

@@ -17,8 +17,6 @@
 #define NINE_P_OPTIONS "trans=virtio,version=9p2000.L"
 #define POLL_MS 100
 #define MAX_ENTRIES 256 /* block devices, and partitions of each */
-#define ENCRYPTED_ENV_MAX_SIZE (256 * 1024)
-#define USER_CONFIG_MAX_SIZE (1024 * 1024)
 
 typedef struct {
   const char *name;

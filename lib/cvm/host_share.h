@@ -7,6 +7,8 @@
 #include <glib.h>
 
 #define HOST_SHARE_LABEL "DSTACKSHR"
+#define ENCRYPTED_ENV_MAX_SIZE (256 * 1024)
+#define USER_CONFIG_MAX_SIZE (1024 * 1024)
 
 /* Finds the FAT disk (or partition) with the label above, below `sys_block` (NULL: /sys/block) and `dev` (NULL: /dev).
  * NULL when there is none. */

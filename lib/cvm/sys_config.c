@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define WHAT ".sys-config.json"
-#define MAX_URLS 16
 
 void sys_config_free(SysConfig *config) {
   if (!config)
@@ -23,8 +22,8 @@ void sys_config_free(SysConfig *config) {
 
 static gboolean get_urls(const json_t *root, const char *key, char ***out, GError **error) {
   *out = json_get_strings_or_empty(root, key, WHAT, error);
-  if (*out && g_strv_length(*out) > MAX_URLS) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_TOO_LARGE, WHAT ".%s: more than %d urls", key, MAX_URLS);
+  if (*out && g_strv_length(*out) > SYS_CONFIG_MAX_URLS) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_TOO_LARGE, WHAT ".%s: more than %d urls", key, SYS_CONFIG_MAX_URLS);
     return FALSE;
   }
   return *out != NULL;

@@ -4,6 +4,7 @@
 #include <glib.h>
 
 #define SYS_CONFIG_MAX_SIZE (32 * 1024)
+#define SYS_CONFIG_MAX_URLS 16 /* of one kind */
 /* Where the copies of the host-shared files are once the guest is up. */
 #define HOST_SHARED_DIR "/dstack/.host-shared"
 #define SYS_CONFIG_PATH HOST_SHARED_DIR "/.sys-config.json"

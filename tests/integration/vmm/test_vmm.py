@@ -213,6 +213,8 @@ def test_bad_input(host):
         ({"ports": [{"protocol": "tcp", "host_port": 20001, "vm_port": 1}]}, "port mapping is not allowed for tcp:20001"),
         ({"ports": [{"protocol": "tcp", "host_port": 80, "vm_port": 1, "host_address": "a,b"}]}, "invalid host address"),
         ({"ports": [{"protocol": "tcp", "host_port": 80, "vm_port": 1}] * 2}, "is taken by another mapping"),
+        ({"kms_urls": ["https://k"] * 17}, "17 kms urls, but at most 16"),
+        ({"compose_file": json.dumps({**json.loads(COMPOSE), "requirements": {}})}, "not implemented yet: "),
         ({"gpus": {"attach_mode": "all"}}, "gpus are disabled"),
     ]
     for changes, text in cases:

@@ -52,7 +52,7 @@ static void test_key_provider(void) {
 static void test_members(void) {
   g_autoptr(AppCompose) compose =
       parse_with(",\"tproxy_enabled\":true,\"swap_size\":\" 2G \",\"allowed_envs\":[\"A\",\"B\"],\"unknown\":[{}],"
-                 "\"key_provider_id\":\"0xABcd\",\"storage_fs\":\"EXT4\",\"no_instance_id\":true",
+                 "\"key_provider_id\":\"ABcd\",\"storage_fs\":\"EXT4\",\"no_instance_id\":true",
                  NULL);
   g_assert_true(compose->gateway_enabled && compose->no_instance_id);
   g_assert_cmpuint(compose->swap_size, ==, G_GUINT64_CONSTANT(2) << 30);
@@ -64,7 +64,7 @@ static void test_members(void) {
 static void test_refused(void) {
   static const char *const members[] = {
       ",\"public_logs\":\"yes\"",       ",\"swap_size\":\"1.5G\"",      ",\"swap_size\":-1",
-      ",\"key_provider\":\"x\"",        ",\"key_provider_id\":\"abc\"", ",\"allowed_envs\":\"A\"",
+      ",\"key_provider\":\"x\"",        ",\"key_provider_id\":\"0xab\"", ",\"allowed_envs\":\"A\"",
       ",\"allowed_envs\":[1]",          ",\"name\":\"again\"",          ",\"docker_compose_file\":7",
       ",\"pre_launch_script\":[\"a\"]", ",\"secure_time\":1",           ",\"features\":{}"};
   for (guint i = 0; i < G_N_ELEMENTS(members); i++) {

@@ -143,11 +143,11 @@ static void test_yaml(void) {
 
 static void test_compose(void) {
   g_autoptr(GError) error = NULL;
-  g_autoptr(AppCompose) compose = app_compose_parse(VECTOR_COMPOSE, &error);
+  g_autoptr(AppCompose) compose = vmm_compose_parse(VECTOR_COMPOSE, &error);
   g_assert_no_error(error);
   g_assert_cmpstr(compose->name, ==, "demo");
   g_assert_cmpint(compose->key_provider, ==, KEY_PROVIDER_NONE);
-  g_autofree char *hash = app_compose_hash(VECTOR_COMPOSE), *app_id = app_compose_default_app_id(VECTOR_COMPOSE);
+  g_autofree char *hash = vmm_compose_hash(VECTOR_COMPOSE), *app_id = vmm_compose_default_app_id(VECTOR_COMPOSE);
   g_assert_cmpstr(hash, ==, "9cb284c11e28e0d1732de882fe6cfc7dcca1a79db7dd7c7ee7aa2f43e06a9c99");
   g_assert_cmpstr(app_id, ==, "9cb284c11e28e0d1732de882fe6cfc7dcca1a79d");
   static const char *const bad[] = {
@@ -166,25 +166,54 @@ static void test_compose(void) {
       "{\"manifest_version\":2,\"name\":\"a\",\"runner\":\"bash\",\"swap_size\":\"lots\"}",
       "{\"manifest_version\":2,\"name\":\"a\",\"runner\":\"bash\",\"allowed_envs\":[1]}"};
   for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
-    g_autoptr(AppCompose) refused = app_compose_parse(bad[i], NULL);
+    g_autoptr(AppCompose) refused = vmm_compose_parse(bad[i], NULL);
     g_assert_null(refused);
   }
-  g_autoptr(AppCompose) kms = app_compose_parse(
-      "{\"manifest_version\":\"3\",\"name\":\"a\",\"runner\":\"bash\",\"features\":[\"kms\",\"tproxy-net\"],"
-      "\"key_provider\":null,\"swap_size\":\"2G\",\"other\":1}",
+  g_autoptr(AppCompose) kms = vmm_compose_parse(
+      "{\"manifest_version\":\"2\",\"name\":\"a\",\"runner\":\"bash\",\"features\":[\"tproxy-net\"],"
+      "\"kms_enabled\":true,\"key_provider\":null,\"swap_size\":\"2G\",\"other\":1}",
       &error);
   g_assert_no_error(error);
   g_assert_cmpint(kms->key_provider, ==, KEY_PROVIDER_KMS);
   g_assert_true(kms->gateway_enabled);
-  g_autofree char *spaces = g_strnfill(APP_COMPOSE_MAX_BYTES + 1, ' ');
-  g_assert_null(app_compose_parse(spaces, &error));
+  g_autoptr(AppCompose) feature = vmm_compose_parse(
+      "{\"manifest_version\":2,\"name\":\"a\",\"runner\":\"bash\",\"features\":[\"kms\"]}", &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(feature->key_provider, ==, KEY_PROVIDER_NONE); /* as the guest chooses */
+  g_autofree char *spaces = g_strnfill(COMPOSE_MAX_SIZE + 1, ' ');
+  g_assert_null(vmm_compose_parse(spaces, &error));
   g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_TOO_LARGE);
+}
+
+/* What the guest refuses is refused before a VM is made of it, and the answer names the member. */
+static void test_compose_beyond_the_guest(void) {
+  static const char *const members[][2] = {
+      {"\"manifest_version\":\"3\"", "manifest_version"},
+      {"\"requirements\":{}", "requirements"},
+      {"\"verity_volumes\":[]", "verity_volumes"},
+      {"\"port_policy\":{}", "port_policy"},
+      {"\"init_script\":[\"a\"]", "init_script"},
+      {"\"event_log_version\":2", "event_log_version"},
+      {"\"storage_fs\":\"ZFS\"", "storage_fs"},
+      {"\"key_provider\":\"local\"", "key_provider"},
+      {"\"key_provider\":\"tpm\"", "key_provider"},
+      {"\"local_key_provider_enabled\":true", "key_provider"},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(members); i++) {
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text =
+        g_strdup_printf("{%s%s,\"name\":\"a\",\"runner\":\"bash\"}", i ? "\"manifest_version\":2," : "", members[i][0]);
+    g_assert_null(vmm_compose_parse(text, &error));
+    g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_IMPLEMENTED);
+    g_assert_nonnull(strstr(error->message, "not implemented yet"));
+    g_assert_nonnull(strstr(error->message, members[i][1]));
+  }
 }
 
 static void test_mr_config_id(void) {
   g_autoptr(GError) error = NULL;
   guint8 id[MR_CONFIG_ID_SIZE];
-  g_autoptr(AppCompose) compose = app_compose_parse(VECTOR_COMPOSE, NULL);
+  g_autoptr(AppCompose) compose = vmm_compose_parse(VECTOR_COMPOSE, NULL);
   g_assert_true(vmm_mr_config_id(compose, VECTOR_COMPOSE, "", id, &error));
   g_autofree char *v1 = g_base64_encode(id, sizeof id);
   g_assert_cmpstr(v1, ==, "AZyyhMEeKODRcy3ogv5s/H3Moaedt918fueqL0PgapyZAAAAAAAAAAAAAAAAAAAA");
@@ -291,6 +320,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/vmm/ports", test_ports);
   g_test_add_func("/vmm/yaml", test_yaml);
   g_test_add_func("/vmm/compose", test_compose);
+  g_test_add_func("/vmm/compose-beyond-the-guest", test_compose_beyond_the_guest);
   g_test_add_func("/vmm/mr-config-id", test_mr_config_id);
   g_test_add_func("/vmm/manifest", test_manifest);
   g_test_add_func("/vmm/log-filter", test_log_filter);
