@@ -31,8 +31,23 @@ static gboolean unavailable(GError **error, const char *why) {
   return FALSE;
 }
 
-/* Makes the entry if need be, and waits for the kernel to fill it. */
-static gboolean open_entry(const char *directory, GError **error) {
+static gboolean busy(GError **error, const char *why) {
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_TIMEOUT, "configfs-tsm: busy: %s", why);
+  return FALSE;
+}
+
+/* Waits for a busy interface; FALSE when that would take too long. */
+static gboolean wait_while_busy(guint tries, gint64 deadline) {
+  if (tries == 0)
+    return TRUE;
+  if (g_get_monotonic_time() + BUSY_WAIT_US > deadline)
+    return FALSE;
+  g_usleep(BUSY_WAIT_US);
+  return TRUE;
+}
+
+/* The kernel fills a new entry after it was made. */
+gboolean configfs_open(const char *directory, GError **error) {
   if (mkdir(directory, 0700) != 0 && errno != EEXIST) {
     int saved = errno;
     g_autofree char *why = g_strdup_printf("no report interface at %s: %s", directory, g_strerror(saved));
@@ -56,11 +71,10 @@ static gboolean read_generation(const char *directory, guint64 *out, GError **er
 }
 
 /* The kernel takes a binary attribute when the file is closed; so the descriptor must not outlive the write. */
-static gboolean write_inblob(const char *path, const guint8 report_data[TDX_REPORT_DATA_SIZE], GError **error) {
-  int saved = 0;
-  for (guint tries = 0; tries < BUSY_TRIES; tries++) {
-    if (tries > 0)
-      g_usleep(BUSY_WAIT_US);
+static gboolean write_inblob(const char *path, const guint8 report_data[TDX_REPORT_DATA_SIZE], gint64 deadline,
+                             GError **error) {
+  int saved = EBUSY;
+  for (guint tries = 0; tries < BUSY_TRIES && wait_while_busy(tries, deadline); tries++) {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     errno = 0;
     gboolean written = fd >= 0 && write(fd, report_data, TDX_REPORT_DATA_SIZE) == TDX_REPORT_DATA_SIZE;
@@ -75,33 +89,29 @@ static gboolean write_inblob(const char *path, const guint8 report_data[TDX_REPO
       break;
   }
   g_autofree char *why = g_strdup_printf("failed to write inblob: %s", g_strerror(saved));
-  return unavailable(error, why);
+  return saved == EBUSY ? busy(error, why) : unavailable(error, why);
 }
 
 static gboolean wait_for_generation(const char *directory, guint64 before, GError **error) {
   gint64 deadline = g_get_monotonic_time() + GENERATION_TIMEOUT_US;
   guint64 now = before;
   while (read_generation(directory, &now, error) && now == before) {
-    if (g_get_monotonic_time() >= deadline) {
-      g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_TIMEOUT, "configfs-tsm: the request was not taken");
-      return FALSE;
-    }
+    if (g_get_monotonic_time() >= deadline)
+      return busy(error, "the request was not taken");
     g_usleep(POLL_INTERVAL_US);
   }
   if (now == before)
     return FALSE; /* reading failed */
-  return now == before + 1 || unavailable(error, "busy: another writer interfered");
+  return now == before + 1 || busy(error, "another writer interfered");
 }
 
 /* The whole blob comes in one read; a second one would ask for another quote. */
-static GBytes *read_outblob(const char *directory, GError **error) {
+static GBytes *read_outblob(const char *directory, gint64 deadline, GError **error) {
   g_autofree char *path = g_build_filename(directory, "outblob", NULL);
   g_autofree guint8 *buffer = g_malloc(OUTBLOB_MAX);
   gssize len = -1;
   int saved = 0;
-  for (guint tries = 0; tries < BUSY_TRIES && len < 0; tries++) {
-    if (tries > 0)
-      g_usleep(BUSY_WAIT_US);
+  for (guint tries = 0; tries < BUSY_TRIES && len < 0 && wait_while_busy(tries, deadline); tries++) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     len = fd >= 0 ? read(fd, buffer, OUTBLOB_MAX) : -1;
     saved = errno;
@@ -112,7 +122,7 @@ static GBytes *read_outblob(const char *directory, GError **error) {
   }
   if (len < 0) {
     g_autofree char *why = g_strdup_printf("failed to read outblob: %s", g_strerror(saved));
-    unavailable(error, why);
+    (void)(saved == EBUSY || saved == ETIMEDOUT ? busy(error, why) : unavailable(error, why)); /* both only set the error */
     return NULL;
   }
   if (len <= OUTBLOB_MIN || len >= OUTBLOB_MAX) {
@@ -122,20 +132,19 @@ static GBytes *read_outblob(const char *directory, GError **error) {
   return g_bytes_new(buffer, (gsize)len);
 }
 
-GBytes *configfs_get_quote(const char *directory, const guint8 report_data[TDX_REPORT_DATA_SIZE], GError **error) {
-  if (!open_entry(directory, error))
-    return NULL;
+GBytes *configfs_get_quote(const char *directory, const guint8 report_data[TDX_REPORT_DATA_SIZE], gint64 deadline,
+                           GError **error) {
   g_autofree char *inblob = g_build_filename(directory, "inblob", NULL);
   g_auto(TdxLock) lock = tdx_lock_acquire_existing(inblob, error);
   guint64 before, after;
-  if (lock < 0 || !read_generation(directory, &before, error) || !write_inblob(inblob, report_data, error) ||
+  if (lock < 0 || !read_generation(directory, &before, error) || !write_inblob(inblob, report_data, deadline, error) ||
       !wait_for_generation(directory, before, error))
     return NULL;
-  g_autoptr(GBytes) quote = read_outblob(directory, error);
+  g_autoptr(GBytes) quote = read_outblob(directory, deadline, error);
   if (!quote || !read_generation(directory, &after, error))
     return NULL;
   if (after == before + 1)
     return g_steal_pointer(&quote);
-  unavailable(error, "busy: another writer interfered");
+  busy(error, "another writer interfered");
   return NULL;
 }

@@ -51,9 +51,6 @@ gboolean mr_config_id_check(const guint8 quoted[48], const guint8 compose_hash[3
     mr_config_id_v1(compose_hash, expected);
   } else if (quoted[0] == 2) {
     mr_config_id_v2(compose_hash, app_id, kind, provider_id, provider_id_len, expected);
-  } else if (quoted[0] == 3) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_IMPLEMENTED, "mr_config_id version 3 is not implemented yet");
-    return FALSE;
   } else {
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "invalid mr_config_id version: %u", quoted[0]);
     return FALSE;

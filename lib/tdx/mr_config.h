@@ -12,6 +12,6 @@ void mr_config_id_v1(const guint8 compose_hash[32], guint8 out[48]);
 void mr_config_id_v2(const guint8 compose_hash[32], const guint8 app_id[20], KeyProviderKind kind, const void *provider_id,
                      gsize provider_id_len, guint8 out[48]);
 /* Checks a quoted value against local facts. All zero passes (and is logged). Error UNVERIFIED "invalid mr_config_id", or
- * "invalid mr_config_id version" for an unknown first byte; version 3 is NOT_IMPLEMENTED. */
+ * "invalid mr_config_id version" for an unknown first byte, and for 3, whose document is needed: see tdx/mr_config_v3.h. */
 gboolean mr_config_id_check(const guint8 quoted[48], const guint8 compose_hash[32], const guint8 app_id[20],
                             KeyProviderKind kind, const void *provider_id, gsize provider_id_len, GError **error);

@@ -111,7 +111,7 @@ static void test_mr_config_check(void) {
   expect_mr_config(quoted, compose, -1);
   mr_config_id_v2(compose, app, KEY_PROVIDER_LOCAL, "id", 2, quoted);
   expect_mr_config(quoted, compose, DSTACK_ERROR_UNVERIFIED);
-  expect_mr_config(v3, compose, DSTACK_ERROR_NOT_IMPLEMENTED);
+  expect_mr_config(v3, compose, DSTACK_ERROR_UNVERIFIED);
   expect_mr_config(v4, compose, DSTACK_ERROR_UNVERIFIED);
   g_assert_cmpstr(key_provider_event_name(KEY_PROVIDER_LOCAL), ==, "local-sgx");
 }
