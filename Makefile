@@ -1,13 +1,16 @@
 # A thin front for Meson and the scripts.
 OBJ := build/obj
 
-.PHONY: help deps build contracts simulator image local-image run demo stop check test lint format bench fuzz clean
+.PHONY: help deps develop build contracts simulator image local-image run demo stop check test lint format bench fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## install what building and running needs (Debian 12, as root)
 	@scripts/install-deps
+
+develop: ## install what testing and analysing need as well
+	@scripts/install-deps --develop
 
 $(OBJ)/build.ninja: | deps
 	meson setup $(OBJ) --prefix=$(CURDIR)/build
@@ -16,7 +19,7 @@ build: $(OBJ)/build.ninja ## compile everything; programs are in build/bin/
 	@meson compile -C $(OBJ)
 	@meson install -C $(OBJ) --only-changed --quiet
 
-contracts: ## install the governance contracts' tools with npm and compile the contracts
+contracts: develop ## install the governance contracts' tools with npm and compile the contracts
 	@scripts/contracts
 
 simulator: ## build sdk/simulator/dstack-simulator, the guest agent of a laptop
@@ -41,22 +44,22 @@ demo: build local-image ## the same without a person: exit 0 only if the app's p
 stop: ## end what `make run` started
 	@scripts/local-stack stop
 
-check: build ## unit and integration tests
+check: develop build ## unit and integration tests
 	@scripts/run-tests check
 
-test: build local-image ## everything that can be tested, the demo included
+test: develop build local-image ## everything that can be tested, the demo included
 	@scripts/run-tests all
 
-lint: build ## static analysis
+lint: develop build ## static analysis
 	@scripts/lint
 
 format: ## format the C sources
 	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
 
-bench: build ## ratios against peers and limits, measured in one run
+bench: develop build ## ratios against peers and limits, measured in one run
 	@scripts/bench
 
-fuzz: ## build the fuzz targets and run each for a short while
+fuzz: develop ## build the fuzz targets and run each for a short while
 	@scripts/fuzz
 
 clean: ## remove everything built
