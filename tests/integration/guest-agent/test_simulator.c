@@ -1,11 +1,12 @@
 /* The guest agent as its callers see it: the real program with the simulated TEE, over its unix sockets. */
+#include "harness.h"
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/json.h"
 #include "base/process.h"
 #include "crypto/x509.h"
-#include "prpc/client.h"
 #include "ratls/evidence.h"
 #include "tdx/report_data.h"
 
@@ -13,72 +14,10 @@
 #include "guest_agent.pb-c.h"
 #include "guest_api.pb-c.h"
 
-#include <errno.h>
-#include <glib/gstdio.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-#define START_TIMEOUT_MS 20000
-#define MAX_ANSWER (16 * 1024 * 1024)
-
-extern char **environ;
-
-static char *work_dir;
-static pid_t simulator_pid;
-
-static char *url(const char *socket_name, const char *prefix) {
-  return g_strdup_printf("unix:%s/%s%s%s", work_dir, socket_name, *prefix ? "|" : "", prefix);
-}
-
-static PrpcClient *client_of(const char *socket_name, const char *prefix) {
-  g_autofree char *base = url(socket_name, prefix);
-  g_autoptr(GError) error = NULL;
-  PrpcClient *client = prpc_client_new(base, &error);
-  g_assert_no_error(error);
-  return client;
-}
-
-static void copy_fixture(const char *name) {
-  g_autofree char *from = g_build_filename(g_getenv("DSTACK_SIMULATOR_FIXTURES"), name, NULL);
-  g_autofree char *to = g_build_filename(work_dir, name, NULL);
-  g_autoptr(GBytes) content = file_read(from, 1 << 20, NULL);
-  g_assert_nonnull(content);
-  g_assert_true(file_write_atomic(to, g_bytes_get_data(content, NULL), g_bytes_get_size(content), 0644, NULL));
-}
-
-static gboolean answers(void) {
-  g_autoptr(PrpcClient) client = client_of("guest.sock", ""); /* the last one that is bound */
-  int status;
-  g_autoptr(GBytes) answer = prpc_client_http(client, "GET", "/api/Info", NULL, NULL, 0, MAX_ANSWER, &status, NULL);
-  return answer != NULL;
-}
-
-static void simulator_start(void) {
-  char *argv[] = {(char *)g_getenv("DSTACK_SIMULATOR"), NULL};
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  g_assert_cmpint(posix_spawn_file_actions_addchdir_np(&actions, work_dir), ==, 0);
-  g_assert_cmpint(posix_spawn(&simulator_pid, argv[0], &actions, NULL, argv, environ), ==, 0);
-  posix_spawn_file_actions_destroy(&actions);
-  for (guint waited = 0; waited < START_TIMEOUT_MS; waited += 50) {
-    if (answers())
-      return;
-    g_assert_cmpint(waitpid(simulator_pid, NULL, WNOHANG), ==, 0);
-    g_usleep(50000);
-  }
-  g_error("the simulator did not start");
-}
-
-static int simulator_stop(int signal_number) {
-  int status;
-  g_assert_cmpint(kill(simulator_pid, signal_number), ==, 0);
-  g_assert_cmpint(waitpid(simulator_pid, &status, 0), ==, simulator_pid);
-  return status;
-}
 
 static void assert_binary(const ProtobufCBinaryData *data, const char *expected) {
   g_autofree char *text = hex_encode(data->data, data->len);
@@ -87,19 +26,13 @@ static void assert_binary(const ProtobufCBinaryData *data, const char *expected)
 
 /* ---- DstackGuest ---- */
 
-static PrpcMessage *call(const char *socket_name, const char *prefix, const char *method, const PrpcMessage *request,
-                         const ProtobufCMessageDescriptor *type, GError **error) {
-  g_autoptr(PrpcClient) client = client_of(socket_name, prefix);
-  return prpc_client_call(client, method, request, type, error);
-}
-
 static void test_get_key(void) {
   DstackGuest__GetKeyArgs args = DSTACK_GUEST__GET_KEY_ARGS__INIT;
   args.path = (char *)"/";
   args.purpose = (char *)"test";
   g_autoptr(GError) error = NULL;
   g_autoptr(PrpcMessage) message =
-      call("dstack.sock", "", "GetKey", &args.base, &dstack_guest__get_key_response__descriptor, &error);
+      simulator_call("dstack.sock", "", "GetKey", &args.base, &dstack_guest__get_key_response__descriptor, &error);
   g_assert_no_error(error);
   const DstackGuest__GetKeyResponse *answer = (const DstackGuest__GetKeyResponse *)message;
   assert_binary(&answer->key, "082d197907da848f8095f86c3a723bf75a082e97723e000fe3dffbf08b958ea8");
@@ -110,13 +43,13 @@ static void test_get_key(void) {
       "2f431c7956869a4fe3e028c5f9518a935e2d01e81a3628f8b1d178fc2fac7b6d2405ace433624e5568e23c4ed291dbaf60dac79b756837c"
       "0fe745154ebfdc0a601");
   args.algorithm = (char *)"rsa";
-  g_assert_null(call("dstack.sock", "", "GetKey", &args.base, &dstack_guest__get_key_response__descriptor, &error));
+  g_assert_null(simulator_call("dstack.sock", "", "GetKey", &args.base, &dstack_guest__get_key_response__descriptor, &error));
   g_assert_nonnull(strstr(error->message, "unsupported algorithm"));
 }
 
 static RatlsVerifier *verifier(void) {
-  g_autofree char *root = g_build_filename(work_dir, "anchors", "root.pem", NULL);
-  g_autofree char *collateral = g_build_filename(work_dir, "anchors", "collateral.json", NULL);
+  g_autofree char *root = simulator_path("anchors/root.pem");
+  g_autofree char *collateral = simulator_path("anchors/collateral.json");
   RatlsVerifierOptions options = {.root_ca_path = root, .allow_external_root = TRUE, .collateral_path = collateral};
   g_autoptr(GError) error = NULL;
   RatlsVerifier *made = ratls_verifier_new(&options, &error);
@@ -129,7 +62,7 @@ static VerifiedEvidence *quote_and_verify(const void *report_data, gsize len) {
   args.report_data = (ProtobufCBinaryData){.len = len, .data = (guint8 *)report_data};
   g_autoptr(GError) error = NULL;
   g_autoptr(PrpcMessage) message =
-      call("dstack.sock", "", "GetQuote", &args.base, &dstack_guest__get_quote_response__descriptor, &error);
+      simulator_call("dstack.sock", "", "GetQuote", &args.base, &dstack_guest__get_quote_response__descriptor, &error);
   g_assert_no_error(error);
   const DstackGuest__GetQuoteResponse *answer = (const DstackGuest__GetQuoteResponse *)message;
   g_assert_cmpuint(answer->report_data.len, ==, TDX_REPORT_DATA_SIZE);
@@ -146,7 +79,7 @@ static VerifiedEvidence *quote_and_verify(const void *report_data, gsize len) {
 static void test_quote(void) {
   g_autoptr(VerifiedEvidence) evidence = quote_and_verify("nonce", 5);
   g_assert_true(evidence->external_root);
-  g_autofree char *compose_path = g_build_filename(work_dir, "app-compose.json", NULL);
+  g_autofree char *compose_path = simulator_path("app-compose.json");
   g_autofree char *text = file_read_text(compose_path, 1 << 20, NULL);
   guint8 hash[SHA256_SIZE];
   digest_sha256(text, strlen(text), hash);
@@ -157,7 +90,7 @@ static void test_quote(void) {
   guint8 too_long[65] = {0};
   DstackGuest__RawQuoteArgs args = DSTACK_GUEST__RAW_QUOTE_ARGS__INIT;
   args.report_data = (ProtobufCBinaryData){.len = sizeof too_long, .data = too_long};
-  g_assert_null(call("dstack.sock", "", "GetQuote", &args.base, &dstack_guest__get_quote_response__descriptor, NULL));
+  g_assert_null(simulator_call("dstack.sock", "", "GetQuote", &args.base, &dstack_guest__get_quote_response__descriptor, NULL));
 }
 
 static void emit(const char *event, const char *payload, gboolean accepted) {
@@ -165,7 +98,7 @@ static void emit(const char *event, const char *payload, gboolean accepted) {
   args.event = (char *)event;
   args.payload = (ProtobufCBinaryData){.len = strlen(payload), .data = (guint8 *)payload};
   g_autoptr(PrpcMessage) answer =
-      call("dstack.sock", "", "EmitEvent", &args.base, &google__protobuf__empty__descriptor, NULL);
+      simulator_call("dstack.sock", "", "EmitEvent", &args.base, &google__protobuf__empty__descriptor, NULL);
   g_assert_true((answer != NULL) == accepted);
 }
 
@@ -220,7 +153,7 @@ static void test_tls_key(void) {
   args.usage_ra_tls = args.usage_server_auth = TRUE;
   g_autoptr(GError) error = NULL;
   g_autoptr(PrpcMessage) message =
-      call("dstack.sock", "", "GetTlsKey", &args.base, &dstack_guest__get_tls_key_response__descriptor, &error);
+      simulator_call("dstack.sock", "", "GetTlsKey", &args.base, &dstack_guest__get_tls_key_response__descriptor, &error);
   g_assert_no_error(error);
   const DstackGuest__GetTlsKeyResponse *answer = (const DstackGuest__GetTlsKeyResponse *)message;
   g_assert_cmpuint(answer->n_certificate_chain, ==, 2);
@@ -246,7 +179,7 @@ static void test_tls_key_extras(void) {
   args._not_after_case = DSTACK_GUEST__GET_TLS_KEY_ARGS___NOT_AFTER_NOT_AFTER;
   args.not_after = now + 3600;
   g_autoptr(PrpcMessage) message =
-      call("dstack.sock", "", "GetTlsKey", &args.base, &dstack_guest__get_tls_key_response__descriptor, &error);
+      simulator_call("dstack.sock", "", "GetTlsKey", &args.base, &dstack_guest__get_tls_key_response__descriptor, &error);
   g_assert_no_error(error);
   const DstackGuest__GetTlsKeyResponse *answer = (const DstackGuest__GetTlsKeyResponse *)message;
   g_autoptr(X509) leaf = cert_from_pem(answer->certificate_chain[0], strlen(answer->certificate_chain[0]), &error);
@@ -259,13 +192,13 @@ static void test_tls_key_extras(void) {
   args._not_before_case = DSTACK_GUEST__GET_TLS_KEY_ARGS___NOT_BEFORE_NOT_BEFORE;
   args.not_before = now + 3600;
   g_assert_null(
-      call("dstack.sock", "", "GetTlsKey", &args.base, &dstack_guest__get_tls_key_response__descriptor, &error));
+      simulator_call("dstack.sock", "", "GetTlsKey", &args.base, &dstack_guest__get_tls_key_response__descriptor, &error));
   g_assert_nonnull(strstr(error->message, "not_before must be earlier than not_after"));
 }
 
 static PrpcMessage *info_of(const char *socket_name, const char *prefix) {
   g_autoptr(GError) error = NULL;
-  PrpcMessage *message = call(socket_name, prefix, "Info", NULL, &dstack_guest__app_info__descriptor, &error);
+  PrpcMessage *message = simulator_call(socket_name, prefix, "Info", NULL, &dstack_guest__app_info__descriptor, &error);
   g_assert_no_error(error);
   return message;
 }
@@ -346,7 +279,7 @@ static void test_tdx_quote(void) {
     args.hash_algorithm = (char *)rows[i].algorithm;
     args.prefix = (char *)rows[i].prefix;
     g_autoptr(PrpcMessage) message =
-        call("tappd.sock", "/prpc", "Tappd.TdxQuote", &args.base, &dstack_guest__tdx_quote_response__descriptor, NULL);
+        simulator_call("tappd.sock", "/prpc", "Tappd.TdxQuote", &args.base, &dstack_guest__tdx_quote_response__descriptor, NULL);
     const DstackGuest__TdxQuoteResponse *answer = (const DstackGuest__TdxQuoteResponse *)message;
     g_autoptr(GBytes) raw = g_bytes_new(answer->quote.data, answer->quote.len);
     g_autoptr(Quote) quote = quote_parse(raw, NULL);
@@ -363,68 +296,55 @@ static void test_raw_quote(void) {
   guint8 report_data[64] = {1, 2, 3};
   args.report_data = (ProtobufCBinaryData){.len = 64, .data = report_data};
   g_autoptr(PrpcMessage) message =
-      call("tappd.sock", "/prpc", "RawQuote", &args.base, &dstack_guest__tdx_quote_response__descriptor, NULL);
+      simulator_call("tappd.sock", "/prpc", "RawQuote", &args.base, &dstack_guest__tdx_quote_response__descriptor, NULL);
   g_assert_cmpstr(((const DstackGuest__TdxQuoteResponse *)message)->prefix, ==, "");
   args.report_data.len = 63;
   g_assert_null(
-      call("tappd.sock", "/prpc", "RawQuote", &args.base, &dstack_guest__tdx_quote_response__descriptor, NULL));
+      simulator_call("tappd.sock", "/prpc", "RawQuote", &args.base, &dstack_guest__tdx_quote_response__descriptor, NULL));
 }
 
 /* ---- GuestApi ---- */
 
 static void test_guest_api(void) {
   g_autoptr(GError) error = NULL;
-  g_autoptr(PrpcMessage) message = call("guest.sock", "/api", "Info", NULL, &guest_api__guest_info__descriptor, &error);
+  g_autoptr(PrpcMessage) message = simulator_call("guest.sock", "/api", "Info", NULL, &guest_api__guest_info__descriptor, &error);
   g_assert_no_error(error);
   g_assert_cmpstr(((const GuestApi__GuestInfo *)message)->version, ==, DSTACK_VERSION);
   g_assert_cmpstr(((const GuestApi__GuestInfo *)message)->tcb_info, ==, "");
   g_autoptr(PrpcMessage) system =
-      call("guest.sock", "/api", "SysInfo", NULL, &guest_api__system_info__descriptor, &error);
+      simulator_call("guest.sock", "/api", "SysInfo", NULL, &guest_api__system_info__descriptor, &error);
   g_assert_no_error(error);
   g_assert_cmpuint(((const GuestApi__SystemInfo *)system)->total_memory, >, 0);
   g_autoptr(PrpcMessage) network =
-      call("guest.sock", "/api", "NetworkInfo", NULL, &guest_api__network_information__descriptor, &error);
+      simulator_call("guest.sock", "/api", "NetworkInfo", NULL, &guest_api__network_information__descriptor, &error);
   g_assert_no_error(error);
-  g_assert_null(call("guest.sock", "/api", "Shutdown", NULL, &google__protobuf__empty__descriptor, &error));
+  g_assert_null(simulator_call("guest.sock", "/api", "Shutdown", NULL, &google__protobuf__empty__descriptor, &error));
   g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED);
 }
 
 /* ---- the wire ---- */
 
-static void assert_http(const char *socket_name, const char *verb, const char *path, const char *type, const char *body,
-                        int expected_status, const char *expected_start) {
-  g_autoptr(PrpcClient) client = client_of(socket_name, "");
-  g_autoptr(GError) error = NULL;
-  int status = 0;
-  g_autoptr(GBytes) answer =
-      prpc_client_http(client, verb, path, type, body, body ? strlen(body) : 0, MAX_ANSWER, &status, &error);
-  g_assert_no_error(error);
-  g_autofree char *text = g_strndup(g_bytes_get_data(answer, NULL), g_bytes_get_size(answer));
-  if (status != expected_status || !g_str_has_prefix(text, expected_start))
-    g_error("%s %s: status %d: %s", verb, path, status, text);
-}
-
 static void test_wire(void) {
   const char *json = "application/json";
-  assert_http("dstack.sock", "POST", "/Nope", json, "{}", 400, "{\n  \"error\": \"");
-  assert_http("dstack.sock", "GET", "/GetKey?path=/&purpose=test", NULL, NULL, 200, "{\"key\":\"082d197907da848f");
-  assert_http("dstack.sock", "GET", "/GetKey?path=/&path=/", NULL, NULL, 400, "{");
-  assert_http("dstack.sock", "GET", "/", NULL, NULL, 422, "");
-  assert_http("dstack.sock", "GET", "/Info/", NULL, NULL, 404, "");
-  assert_http("dstack.sock", "POST", "/GetKey", json, "{\"path\":null}", 400, "{");
-  assert_http("dstack.sock", "POST", "/GetKey", json, "{\"x\":1}", 200, "{\"key\":\"38309afef2058aef");
-  assert_http("dstack.sock", "POST", "/EmitEvent?json", NULL, "{\"event\":\"a\",\"payload\":\"0xAB\"}", 200, "null");
-  assert_http("dstack.sock", "POST", "/EmitEvent?json", NULL, "{\"payload\":\"abc\"}", 400, "{");
-  assert_http("dstack.sock", "POST", "/Sign?json", NULL, "{}", 400, "{\n  \"error\": \"unsupported algorithm");
+  simulator_assert_http("dstack.sock", "POST", "/Nope", json, "{}", 400, "{\n  \"error\": \"");
+  simulator_assert_http("dstack.sock", "GET", "/GetKey?path=/&purpose=test", NULL, NULL, 200, "{\"key\":\"082d197907da848f");
+  simulator_assert_http("dstack.sock", "GET", "/GetKey?path=/&path=/", NULL, NULL, 400, "{");
+  simulator_assert_http("dstack.sock", "GET", "/", NULL, NULL, 422, "");
+  simulator_assert_http("dstack.sock", "GET", "/Info/", NULL, NULL, 404, "");
+  simulator_assert_http("dstack.sock", "POST", "/GetKey", json, "{\"path\":null}", 400, "{");
+  simulator_assert_http("dstack.sock", "POST", "/GetKey", json, "{\"x\":1}", 200, "{\"key\":\"38309afef2058aef");
+  simulator_assert_http("dstack.sock", "POST", "/EmitEvent?json", NULL, "{\"event\":\"a\",\"payload\":\"0xAB\"}", 200, "null");
+  simulator_assert_http("dstack.sock", "POST", "/EmitEvent?json", NULL, "{\"payload\":\"abc\"}", 400, "{");
+  simulator_assert_http("dstack.sock", "POST", "/Sign?json", NULL, "{}", 400, "{\n  \"error\": \"unsupported algorithm");
 }
 
 /* What is not for everybody is not there for everybody. */
 static void test_separate_tables(void) {
-  assert_http("external.sock", "POST", "/prpc/GetKey?json", NULL, "{}", 400, "{");
-  assert_http("external.sock", "GET", "/GetKey", NULL, NULL, 404, "");
-  assert_http("external.sock", "GET", "/prpc/Worker.Version", NULL, NULL, 200, "{\"version\":\"");
-  assert_http("guest.sock", "POST", "/api/GetKey?json", NULL, "{}", 400, "{");
-  assert_http("tappd.sock", "POST", "/prpc/GetKey?json", NULL, "{}", 400, "{");
+  simulator_assert_http("external.sock", "POST", "/prpc/GetKey?json", NULL, "{}", 400, "{");
+  simulator_assert_http("external.sock", "GET", "/GetKey", NULL, NULL, 404, "");
+  simulator_assert_http("external.sock", "GET", "/prpc/Worker.Version", NULL, NULL, 200, "{\"version\":\"");
+  simulator_assert_http("guest.sock", "POST", "/api/GetKey?json", NULL, "{}", 400, "{");
+  simulator_assert_http("tappd.sock", "POST", "/prpc/GetKey?json", NULL, "{}", 400, "{");
 }
 
 static void test_socket_modes(void) {
@@ -433,7 +353,7 @@ static void test_socket_modes(void) {
     mode_t mode;
   } rows[] = {{"dstack.sock", 0777}, {"tappd.sock", 0777}, {"guest.sock", 0600}};
   for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
-    g_autofree char *path = g_build_filename(work_dir, rows[i].name, NULL);
+    g_autofree char *path = simulator_path(rows[i].name);
     struct stat state;
     g_assert_cmpint(stat(path, &state), ==, 0);
     g_assert_cmpuint(state.st_mode & 0777, ==, rows[i].mode);
@@ -461,7 +381,7 @@ static void test_killed(void) {
 static void assert_does_not_start(void) {
   g_auto(ProcessResult) result = {0};
   const char *const argv[] = {g_getenv("DSTACK_SIMULATOR"), NULL};
-  ProcessSpec spec = {.argv = argv, .cwd = work_dir, .timeout_ms = START_TIMEOUT_MS};
+  ProcessSpec spec = {.argv = argv, .cwd = simulator_dir(), .timeout_ms = 20000};
   g_assert_true(process_run(&spec, &result, NULL));
   g_assert_true(WIFEXITED(result.status) && WEXITSTATUS(result.status) == 1);
 }
@@ -472,7 +392,7 @@ static void test_bad_files(void) {
   g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
   static const char *const names[] = {"appkeys.json", "app-compose.json", "sys-config.json", "seed.hex"};
   for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
-    g_autofree char *path = g_build_filename(work_dir, names[i], NULL);
+    g_autofree char *path = simulator_path(names[i]);
     g_autoptr(GBytes) good = file_read(path, 1 << 20, NULL);
     g_assert_true(file_write_atomic(path, "{", 1, 0600, NULL));
     assert_does_not_start();
@@ -483,11 +403,7 @@ static void test_bad_files(void) {
 
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
-  work_dir = g_dir_make_tmp("dstack-sim-XXXXXX", NULL);
-  copy_fixture("dstack.toml");
-  copy_fixture("appkeys.json");
-  copy_fixture("app-compose.json");
-  copy_fixture("sys-config.json");
+  simulator_set_up();
   simulator_start();
   g_test_add_func("/simulator/get-key", test_get_key);
   g_test_add_func("/simulator/quote", test_quote);
@@ -509,7 +425,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/simulator/bad-files", test_bad_files);
   int status = g_test_run();
   simulator_stop(SIGTERM);
-  g_assert_true(file_remove_tree(work_dir, NULL));
-  g_free(work_dir);
+  simulator_tear_down();
   return status;
 }
