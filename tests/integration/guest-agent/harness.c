@@ -101,7 +101,9 @@ void simulator_assert_http(const char *socket_name, const char *verb, const char
   g_autoptr(GBytes) answer =
       prpc_client_http(client, verb, path, type, body, body ? strlen(body) : 0, MAX_ANSWER, &status, &error);
   g_assert_no_error(error);
-  g_autofree char *text = g_strndup(g_bytes_get_data(answer, NULL), g_bytes_get_size(answer));
+  gsize len;
+  const char *data = g_bytes_get_data(answer, &len);
+  g_autofree char *text = g_strndup(data ? data : "", len);
   if (status != expected_status || !g_str_has_prefix(text, expected_start))
     g_error("%s %s: status %d: %s", verb, path, status, text);
 }
