@@ -1,5 +1,6 @@
 #include "guest-agent/agent.h"
 
+#include "guest-agent/app_key_cache.h"
 #include "guest-agent/demo_cert.h"
 #include "guest-agent/info.h"
 #include "guest-agent/signing_quote.h"
@@ -11,6 +12,7 @@ void agent_free(Agent *agent) {
   demo_cert_free(agent->demo_cert);
   info_source_free(agent->info);
   signing_quotes_free(agent->signing_quotes);
+  app_key_cache_free(agent->key_cache);
   app_keys_free(agent->keys);
   app_compose_free(agent->compose);
   sys_config_free(agent->sys_config);
@@ -26,6 +28,7 @@ Agent *agent_new(const AgentConfig *config, TdxPlatform *platform, GError **erro
     g_prefix_error(error, "failed to load the app keys: ");
     return NULL;
   }
+  agent->key_cache = app_key_cache_new(agent->keys);
   agent->compose = app_compose_load(config->compose_file, error);
   if (!agent->compose) {
     g_prefix_error(error, "failed to load the compose file: ");

@@ -12,9 +12,11 @@
 typedef struct InfoSource InfoSource;
 typedef struct DemoCert DemoCert;
 typedef struct SigningQuotes SigningQuotes;
+typedef struct AppKeyCache AppKeyCache;
 
 typedef struct {
   AppKeys *keys;
+  AppKeyCache *key_cache;
   AppCompose *compose;
   SysConfig *sys_config;
   char *sys_config_file;

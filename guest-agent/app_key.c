@@ -35,7 +35,7 @@ static gboolean fill_public(AppKey *key, AppKeyAlgorithm algorithm, GError **err
 
 AppKey *app_key_derive(const AppKeys *keys, const char *path, const char *purpose, AppKeyAlgorithm algorithm,
                        GError **error) {
-  g_autoptr(AppKey) key = g_new0(AppKey, 1);
+  g_autoptr(AppKey) key = g_atomic_rc_box_new0(AppKey);
   key->key = app_key_secret(keys, path);
   if (!fill_public(key, algorithm, error))
     return NULL;
@@ -46,11 +46,6 @@ AppKey *app_key_derive(const AppKeys *keys, const char *path, const char *purpos
   return g_steal_pointer(&key);
 }
 
-AppKey *app_key_named(const AppKeys *keys, const char *path, const char *purpose, const char *algorithm, GError **error) {
-  AppKeyAlgorithm parsed;
-  return app_key_algorithm(algorithm, &parsed, error) ? app_key_derive(keys, path, purpose, parsed, error) : NULL;
-}
-
 ProtobufCBinaryData *app_key_signature_chain(const AppKeys *keys, const AppKey *key, gsize *n) {
   *n = 2;
   ProtobufCBinaryData *chain = g_new0(ProtobufCBinaryData, *n);
@@ -59,9 +54,11 @@ ProtobufCBinaryData *app_key_signature_chain(const AppKeys *keys, const AppKey *
   return chain;
 }
 
+static void app_key_clear(gpointer data) { secret_free(((AppKey *)data)->key); }
+
+AppKey *app_key_ref(AppKey *key) { return g_atomic_rc_box_acquire(key); }
+
 void app_key_free(AppKey *key) {
-  if (!key)
-    return;
-  secret_free(key->key);
-  g_free(key);
+  if (key)
+    g_atomic_rc_box_release_full(key, app_key_clear);
 }

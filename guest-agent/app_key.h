@@ -27,9 +27,9 @@ typedef struct {
 /* Error INVALID when the derived scalar is out of range: never reduced, no other key instead. */
 AppKey *app_key_derive(const AppKeys *keys, const char *path, const char *purpose, AppKeyAlgorithm algorithm,
                        GError **error);
-/* The same with the algorithm's name. */
-AppKey *app_key_named(const AppKeys *keys, const char *path, const char *purpose, const char *algorithm, GError **error);
 /* What GetKey returns: the app's signature and the KMS's over the app's key, in that order. Newly allocated, *n entries. */
 ProtobufCBinaryData *app_key_signature_chain(const AppKeys *keys, const AppKey *key, gsize *n);
+/* Keys are shared and never changed: app_key_free() gives a reference back. */
+AppKey *app_key_ref(AppKey *key);
 void app_key_free(AppKey *key);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AppKey, app_key_free)

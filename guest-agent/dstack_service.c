@@ -1,4 +1,4 @@
-#include "guest-agent/app_key.h"
+#include "guest-agent/app_key_cache.h"
 #include "guest-agent/handlers.h"
 #include "guest-agent/quotes.h"
 #include "guest-agent/services.h"
@@ -39,7 +39,7 @@ static gboolean get_key(PrpcCall *call, const ProtobufCMessage *request, Protobu
   (void)call;
   Agent *agent = data;
   const DstackGuest__GetKeyArgs *args = (const DstackGuest__GetKeyArgs *)request;
-  g_autoptr(AppKey) key = app_key_named(agent->keys, args->path, args->purpose, args->algorithm, error);
+  g_autoptr(AppKey) key = app_key_cache_get(agent->key_cache, args->path, args->purpose, args->algorithm, error);
   if (!key)
     return FALSE;
   DstackGuest__GetKeyResponse *out = (DstackGuest__GetKeyResponse *)response;

@@ -1,4 +1,4 @@
-#include "guest-agent/app_key.h"
+#include "guest-agent/app_key_cache.h"
 #include "guest-agent/handlers.h"
 #include "guest-agent/services.h"
 #include "guest-agent/tls_key.h"
@@ -31,7 +31,7 @@ static gboolean derive_k256_key(PrpcCall *call, const ProtobufCMessage *request,
   (void)call;
   Agent *agent = data;
   const DstackGuest__GetKeyArgs *args = (const DstackGuest__GetKeyArgs *)request;
-  g_autoptr(AppKey) key = app_key_named(agent->keys, args->path, args->purpose, args->algorithm, error);
+  g_autoptr(AppKey) key = app_key_cache_get(agent->key_cache, args->path, args->purpose, args->algorithm, error);
   if (!key)
     return FALSE;
   DstackGuest__DeriveK256KeyResponse *out = (DstackGuest__DeriveK256KeyResponse *)response;

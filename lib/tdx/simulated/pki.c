@@ -94,6 +94,7 @@ SimulatedPki *simulated_pki_new(const Secret *seed, GError **error) {
 SimulatedPki *simulated_pki_ref(SimulatedPki *pki) { return g_atomic_rc_box_acquire(pki); }
 
 static void pki_clear(SimulatedPki *pki) {
+  simulated_healthy_free(pki->healthy);
   EVP_PKEY *keys[] = {pki->root.key, pki->platform_ca.key, pki->pck.key, pki->tcb_signing.key, pki->attestation_key};
   for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)
     EVP_PKEY_free(keys[i]);

@@ -5,12 +5,20 @@
 #include "tdx/simulated.h"
 #include "tdx/simulated/certificate.h"
 
+/* A quote of the healthy platform but for its report, made when the first one is taken. */
+typedef struct {
+  Quote quote;
+  struct SimulatedFrame *frame;
+} SimulatedHealthy;
+void simulated_healthy_free(SimulatedHealthy *healthy);
+
 struct SimulatedPki {
   SimulatedName root, platform_ca, pck, tcb_signing;
   EVP_PKEY *attestation_key; /* of the quoting enclave */
   SimulatedPlatformInfo platform;
   guint8 qe_id[16];
   char *root_pem, *platform_ca_pem, *tcb_signing_pem;
+  SimulatedHealthy *healthy; /* NULL until the first quote */
 };
 
 SimulatedPki *simulated_pki_ref(SimulatedPki *pki);

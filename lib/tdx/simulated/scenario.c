@@ -99,29 +99,46 @@ static GBytes *certification_data(const SimulatedScenario *scenario) {
   return g_bytes_new_take(chain, strlen(chain) + 1); /* the terminating NUL belongs to it */
 }
 
-GBytes *simulated_scenario_quote(const SimulatedScenario *scenario) {
+SimulatedFrame *simulated_scenario_frame(const SimulatedScenario *scenario) {
   const SimulatedPki *pki = scenario->pki;
-  guint8 point[65], bound[64 + QE_AUTH_SIZE], qe_report[QE_REPORT_SIZE], signature[64], qe_signature[64];
-  guint8 *auth = bound + 64;
-  p256_point(pki->attestation_key, point);
-  memcpy(bound, point + 1, 64);
+  SimulatedFrame *frame = g_new0(SimulatedFrame, 1);
+  guint8 bound[64 + QE_AUTH_SIZE];
+  p256_point(pki->attestation_key, frame->point);
   for (guint8 i = 0; i < QE_AUTH_SIZE; i++)
-    auth[i] = i; /* as Intel's enclave fills it */
+    frame->auth[i] = i; /* as Intel's enclave fills it */
+  memcpy(bound, frame->point + 1, 64);
+  memcpy(bound + 64, frame->auth, QE_AUTH_SIZE);
   SgxReport qe = scenario->qe;
   digest_sha256(bound, sizeof bound, qe.report_data);
-  sgx_report_build(&qe, qe_report);
-  simulated_sign_raw(pki->pck.key, qe_report, sizeof qe_report, qe_signature);
-  g_autoptr(GBytes) signed_part = quote_build_signed_part(&scenario->quote);
-  simulated_sign_raw(pki->attestation_key, g_bytes_get_data(signed_part, NULL), g_bytes_get_size(signed_part),
-                     signature);
-  g_autoptr(GBytes) certification = certification_data(scenario);
-  Quote quote = scenario->quote;
+  sgx_report_build(&qe, frame->qe_report);
+  simulated_sign_raw(pki->pck.key, frame->qe_report, QE_REPORT_SIZE, frame->qe_signature);
+  frame->certification = certification_data(scenario);
+  return frame;
+}
+
+void simulated_frame_free(SimulatedFrame *frame) {
+  if (!frame)
+    return;
+  g_bytes_unref(frame->certification);
+  g_free(frame);
+}
+
+GBytes *simulated_frame_quote(const SimulatedFrame *frame, const Quote *content, EVP_PKEY *attestation_key) {
+  guint8 signature[64];
+  g_autoptr(GBytes) signed_part = quote_build_signed_part(content);
+  simulated_sign_raw(attestation_key, g_bytes_get_data(signed_part, NULL), g_bytes_get_size(signed_part), signature);
+  Quote quote = *content;
   quote.signature = signature;
-  quote.attestation_key = point + 1;
-  quote.qe_report = qe_report;
-  quote.qe_report_signature = qe_signature;
-  quote.qe_auth_data = auth;
+  quote.attestation_key = frame->point + 1;
+  quote.qe_report = frame->qe_report;
+  quote.qe_report_signature = frame->qe_signature;
+  quote.qe_auth_data = frame->auth;
   quote.qe_auth_len = QE_AUTH_SIZE;
-  quote.cert_data = g_bytes_get_data(certification, &quote.cert_len);
+  quote.cert_data = g_bytes_get_data(frame->certification, &quote.cert_len);
   return quote_build(&quote);
+}
+
+GBytes *simulated_scenario_quote(const SimulatedScenario *scenario) {
+  g_autoptr(SimulatedFrame) frame = simulated_scenario_frame(scenario);
+  return simulated_frame_quote(frame, &scenario->quote, scenario->pki->attestation_key);
 }

@@ -34,6 +34,18 @@ SimulatedScenario *simulated_scenario_new(SimulatedPki *pki, guint version);
 void simulated_scenario_free(SimulatedScenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SimulatedScenario, simulated_scenario_free)
 
+/* What the quotes of a scenario have in common: the quoting enclave's report on its attestation key, and who certifies that. */
+typedef struct SimulatedFrame {
+  guint8 point[65]; /* of the attestation key */
+  guint8 auth[32];
+  guint8 qe_report[384], qe_signature[64];
+  GBytes *certification;
+} SimulatedFrame;
+SimulatedFrame *simulated_scenario_frame(const SimulatedScenario *scenario);
+void simulated_frame_free(SimulatedFrame *frame);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SimulatedFrame, simulated_frame_free)
+/* A quote in that frame. `quote` has version, vendor, report and cert_type. */
+GBytes *simulated_frame_quote(const SimulatedFrame *frame, const Quote *quote, EVP_PKEY *attestation_key);
 GBytes *simulated_scenario_quote(const SimulatedScenario *scenario);
 /* In the JSON form of B.1. */
 char *simulated_scenario_collateral(const SimulatedScenario *scenario);

@@ -1,7 +1,7 @@
 /* Tests of GetKey's derivation: the vectors of the spec (prpc-and-agent-api 13). */
 #include "base/error.h"
 #include "base/hex.h"
-#include "guest-agent/app_key.h"
+#include "guest-agent/app_key_cache.h"
 #include "guest-agent/tls_key.h"
 #include "tdx/report_data.h"
 
@@ -122,12 +122,48 @@ static void test_tls_key_of_path(void) {
              "cd9a67ff65fc7da");
 }
 
+static void assert_from_cache(AppKeyCache *cache, const AppKeys *keys, const char *path, const char *purpose,
+                              const char *algorithm) {
+  AppKeyAlgorithm parsed;
+  g_assert_true(app_key_algorithm(algorithm, &parsed, NULL));
+  g_autoptr(AppKey) fresh = app_key_derive(keys, path, purpose, parsed, NULL);
+  for (int i = 0; i < 2; i++) {
+    g_autoptr(AppKey) kept = app_key_cache_get(cache, path, purpose, algorithm, NULL);
+    g_assert_true(secret_equal(kept->key, fresh->key));
+    g_assert_cmpmem(kept->public_key, kept->public_len, fresh->public_key, fresh->public_len);
+    g_assert_cmpmem(kept->signature, sizeof kept->signature, fresh->signature, sizeof fresh->signature);
+  }
+}
+
+/* The cache answers what would be derived, also for requests that look alike. */
+static void test_cache(void) {
+  g_autoptr(AppKeys) keys = keys_of(FIXTURE_KEY);
+  AppKeyCache *cache = app_key_cache_new(keys);
+  static const char *const names[][2] = {{"a", "b"}, {"b", "a"}, {"a:b", ""}, {"", "a:b"}, {"b:a", "a"}, {"a", "a:b"}};
+  for (int round = 0; round < 2; round++)
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+      assert_from_cache(cache, keys, names[i][0], names[i][1], "");
+      assert_from_cache(cache, keys, names[i][0], names[i][1], "ed25519");
+    }
+  g_autofree char *long_path = g_strnfill(100000, 'p');
+  assert_from_cache(cache, keys, long_path, "", "k256");
+  for (int i = 0; i < 200; i++) {
+    g_autofree char *path = g_strdup_printf("%d", i % 150);
+    assert_from_cache(cache, keys, path, "", "secp256k1");
+  }
+  g_autoptr(GError) error = NULL;
+  g_assert_null(app_key_cache_get(cache, "a", "b", "rsa", &error));
+  g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID);
+  app_key_cache_free(cache);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/app-key/k256", test_k256);
   g_test_add_func("/app-key/ed25519", test_ed25519);
   g_test_add_func("/app-key/app-public-key", test_app_public_key);
   g_test_add_func("/app-key/algorithms", test_algorithms);
+  g_test_add_func("/app-key/cache", test_cache);
   g_test_add_func("/app-key/tls", test_tls_key_of_path);
   return g_test_run();
 }
