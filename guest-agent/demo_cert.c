@@ -1,5 +1,6 @@
 #include "guest-agent/demo_cert.h"
 
+#include "base/footprint.h"
 #include "base/log.h"
 
 #define FIRST_BACKOFF_US (10 * G_USEC_PER_SEC)
@@ -54,6 +55,7 @@ static gpointer request_thread(gpointer data) {
   demo->not_before = g_get_monotonic_time() + demo->backoff;
   demo->backoff = MIN(demo->backoff * 2, MAX_BACKOFF_US);
   g_mutex_unlock(&demo->lock);
+  footprint_shed_startup(); /* of a certificate's making, which may not be asked for again */
   return NULL;
 }
 

@@ -6,6 +6,7 @@
 #include <event2/http.h>
 #include <event2/listener.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -17,6 +18,7 @@
 
 #define MAX_ANSWER 65536
 #define MAX_CONNECTIONS 256
+#define ANSWER_TIMEOUT_MS 10000
 
 typedef struct {
   int fd;
@@ -70,32 +72,65 @@ static gboolean take(Connection *connection) {
   return connection->wanted != 0 && connection->have >= connection->wanted;
 }
 
-gdouble load_run(const char *path, const char *request, guint connections, gdouble seconds) {
-  g_autofree Connection *all = g_new(Connection, connections);
-  struct epoll_event events[MAX_CONNECTIONS];
-  gsize len = strlen(request), answers = 0;
-  int poller = epoll_create1(EPOLL_CLOEXEC);
-  for (guint i = 0; i < connections; i++) {
-    all[i].fd = connect_to(path);
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &all[i]};
-    epoll_ctl(poller, EPOLL_CTL_ADD, all[i].fd, &event);
-    ask(&all[i], request, len);
+typedef struct {
+  const char *const *requests;
+  guint n, next;
+  Connection *connections;
+  guint n_connections;
+  int poller;
+  gsize answers;
+} Load;
+
+static void ask_next(Load *load, Connection *connection) {
+  const char *request = load->requests[load->next++ % load->n];
+  ask(connection, request, strlen(request));
+}
+
+static void load_open(Load *load, const char *path) {
+  load->connections = g_new(Connection, load->n_connections);
+  load->poller = epoll_create1(EPOLL_CLOEXEC);
+  for (guint i = 0; i < load->n_connections; i++) {
+    load->connections[i].fd = connect_to(path);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &load->connections[i]};
+    epoll_ctl(load->poller, EPOLL_CTL_ADD, load->connections[i].fd, &event);
+    ask_next(load, &load->connections[i]);
   }
-  gint64 start = g_get_monotonic_time(), end = start + (gint64)(seconds * G_USEC_PER_SEC), now = start;
-  for (; now < end; now = g_get_monotonic_time()) {
-    int n = epoll_wait(poller, events, MAX_CONNECTIONS, 10000);
+}
+
+static void load_close(Load *load) {
+  for (guint i = 0; i < load->n_connections; i++)
+    close(load->connections[i].fd);
+  close(load->poller);
+  g_free(load->connections);
+}
+
+/* Until `count` answers or the time is over. Answers per second. */
+static gdouble load_drive(Load *load, const char *path, gsize count, gint64 microseconds) {
+  struct epoll_event events[MAX_CONNECTIONS];
+  load_open(load, path);
+  gint64 start = g_get_monotonic_time(), now = start;
+  for (; load->answers < count && now - start < microseconds; now = g_get_monotonic_time()) {
+    int n = epoll_wait(load->poller, events, MAX_CONNECTIONS, ANSWER_TIMEOUT_MS);
     if (n <= 0)
       g_error("no answer in time");
     for (int i = 0; i < n; i++)
       if (take(events[i].data.ptr)) {
-        answers++;
-        ask(events[i].data.ptr, request, len);
+        load->answers++;
+        ask_next(load, events[i].data.ptr);
       }
   }
-  for (guint i = 0; i < connections; i++)
-    close(all[i].fd);
-  close(poller);
-  return (gdouble)answers * G_USEC_PER_SEC / (gdouble)(now - start);
+  load_close(load);
+  return (gdouble)load->answers * G_USEC_PER_SEC / (gdouble)(now - start);
+}
+
+gdouble load_run(const char *path, const char *request, guint connections, gdouble seconds) {
+  Load load = {.requests = &request, .n = 1, .n_connections = connections};
+  return load_drive(&load, path, G_MAXSIZE, (gint64)(seconds * G_USEC_PER_SEC));
+}
+
+gdouble load_calls(const char *path, const char *const *requests, guint n, guint connections, gsize count) {
+  Load load = {.requests = requests, .n = n, .n_connections = connections};
+  return load_drive(&load, path, count, G_MAXINT64);
 }
 
 /* ---- the peer ---- */
@@ -147,6 +182,17 @@ static int compare(const void *a, const void *b) {
 gdouble load_median(gdouble *values, guint n) {
   qsort(values, n, sizeof *values, compare);
   return values[n / 2];
+}
+
+gdouble load_cpu_seconds(pid_t pid) {
+  g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int)pid);
+  g_autofree char *text = NULL;
+  unsigned long user = 0, kernel = 0;
+  if (!g_file_get_contents(path, &text, NULL, NULL))
+    return 0;
+  /* fields 14 and 15, counted behind the name, which may hold anything */
+  (void)sscanf(strrchr(text, ')'), ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel);
+  return (gdouble)(user + kernel) / (gdouble)sysconf(_SC_CLK_TCK);
 }
 
 gsize load_resident(pid_t pid) {
