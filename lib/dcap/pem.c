@@ -7,40 +7,58 @@
 #define BEGIN_LINE "-----BEGIN CERTIFICATE-----"
 #define END_LINE "-----END CERTIFICATE-----"
 
-static int digit_value(char c) {
-  if (c >= 'A' && c <= 'Z')
-    return c - 'A';
-  if (c >= 'a' && c <= 'z')
-    return c - 'a' + 26;
-  if (c >= '0' && c <= '9')
-    return c - '0' + 52;
-  return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
+/* Values of the base64 digits plus one; 0 for what is no digit. */
+static const guint8 digit_values[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
+};
 
-/* Decodes base64 with line breaks. Unused bits must be zero and padding exact: otherwise several texts would stand for
- * the same certificate. */
-static GBytes *decode_base64(const char *text, gsize len) {
-  g_autoptr(GByteArray) out = g_byte_array_sized_new((guint)(len / 4 * 3 + 3));
-  guint32 bits = 0;
-  guint n_digits = 0, n_padding = 0;
+/* Copies the text without its line breaks. */
+static gsize join_lines(const char *text, gsize len, char *out) {
+  gsize n = 0;
   for (gsize i = 0; i < len; i++) {
     if (text[i] == '\n' || (text[i] == '\r' && i + 1 < len && text[i + 1] == '\n'))
       continue;
-    int value = text[i] == '=' ? 0 : digit_value(text[i]);
-    if (value < 0 || (n_padding > 0 && text[i] != '='))
-      return NULL;
-    n_padding += text[i] == '=';
-    bits = bits << 6 | (guint32)value;
-    if (++n_digits % 4 != 0)
-      continue;
-    guint8 group[3] = {(guint8)(bits >> 16), (guint8)(bits >> 8), (guint8)bits};
-    if (n_padding > 2 || (n_padding == 2 && group[1] != 0) || (n_padding > 0 && group[2] != 0))
-      return NULL;
-    g_byte_array_append(out, group, 3 - n_padding);
+    out[n++] = text[i];
   }
-  if (n_digits % 4 != 0 || out->len == 0)
+  return n;
+}
+
+/* Decodes four digits; `n_padding` of them, at the end, are padding. Unused bits must be zero: otherwise several texts
+ * would stand for the same certificate. */
+static gboolean decode_group(const char digits[4], guint n_padding, guint8 out[3]) {
+  guint32 bits = 0;
+  for (guint i = 0; i < 4; i++) {
+    guint value = i < 4 - n_padding ? digit_values[(guint8)digits[i]] : digits[i] == '=';
+    if (value == 0)
+      return FALSE;
+    bits = bits << 6 | (value - 1);
+  }
+  out[0] = (guint8)(bits >> 16);
+  out[1] = (guint8)(bits >> 8);
+  out[2] = (guint8)bits;
+  return (n_padding < 2 || out[1] == 0) && (n_padding < 1 || out[2] == 0);
+}
+
+static GBytes *decode_base64(const char *text, gsize len) {
+  g_autofree char *digits = g_malloc(len + 1);
+  gsize n_digits = join_lines(text, len, digits);
+  if (n_digits == 0 || n_digits % 4 != 0)
     return NULL;
-  return g_byte_array_free_to_bytes(g_steal_pointer(&out));
+  guint n_padding = digits[n_digits - 1] != '=' ? 0 : digits[n_digits - 2] != '=' ? 1 : 2;
+  g_autofree guint8 *out = g_malloc(n_digits / 4 * 3);
+  for (gsize group = 0; group < n_digits / 4; group++) {
+    gboolean is_last = group == n_digits / 4 - 1;
+    if (!decode_group(digits + 4 * group, is_last ? n_padding : 0, out + 3 * group))
+      return NULL;
+  }
+  return g_bytes_new_take(g_steal_pointer(&out), n_digits / 4 * 3 - n_padding);
 }
 
 GPtrArray *dcap_pem_certificates(const char *text, gsize len, GError **error) {

@@ -77,12 +77,39 @@ static void given_input(char **argv, Input *input) {
   if (error)
     g_error("%s", error->message);
   input->options.now = g_ascii_strtoll(argv[3], NULL, 10);
+  g_autoptr(GBytes) root = argv[4] ? file_read(argv[4], FILE_MAX_SIZE, &error) : NULL;
+  if (root)
+    input->options.root = cert_from_der(g_bytes_get_data(root, NULL), g_bytes_get_size(root), &error);
+  if (error)
+    g_error("%s", error->message);
 }
 
-/* Usage: bench-dcap-verify [QUOTE COLLATERAL UNIX_TIME]; without arguments a simulated quote is made. */
+/* The simulated quote and all it takes to verify it, for another program to measure itself with. */
+static void write_input(const Input *input, const char *dir) {
+  g_autofree char *quote = g_build_filename(dir, "quote.bin", NULL), *root = g_build_filename(dir, "root.der", NULL);
+  g_autofree char *collateral = g_build_filename(dir, "collateral.json", NULL);
+  g_autofree char *time_path = g_build_filename(dir, "time", NULL);
+  g_autofree char *time = g_strdup_printf("%" G_GINT64_FORMAT "\n", input->options.now);
+  g_autoptr(GBytes) root_der = cert_to_der(input->options.root);
+  gsize len, root_len;
+  const char *data = g_bytes_get_data(input->quote, &len), *root_data = g_bytes_get_data(root_der, &root_len);
+  if (!g_file_set_contents(quote, data, (gssize)len, NULL) ||
+      !g_file_set_contents(root, root_data, (gssize)root_len, NULL) ||
+      !g_file_set_contents(collateral, input->collateral_text, -1, NULL) ||
+      !g_file_set_contents(time_path, time, -1, NULL))
+    g_error("failed to write to %s", dir);
+}
+
+/* Usage: bench-dcap-verify [QUOTE COLLATERAL UNIX_TIME [ROOT_DER] | --write DIR]; without arguments a simulated quote
+ * is made. */
 int main(int argc, char **argv) {
   Input input = {0};
-  if (argc == 4)
+  if (argc == 3 && g_str_equal(argv[1], "--write")) {
+    simulated_input(&input);
+    write_input(&input, argv[2]);
+    return 0;
+  }
+  if (argc >= 4)
     given_input(argv, &input);
   else
     simulated_input(&input);
