@@ -127,7 +127,7 @@ static void test_damaged_quote(void) {
 static void test_damaged_collateral(void) {
   g_auto(Sample) sample = {0};
   healthy_sample(&sample);
-  damage_collateral(&sample, 1);
+  damage_collateral(&sample, 5);
 }
 
 int main(int argc, char **argv) {
