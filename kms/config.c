@@ -28,6 +28,7 @@ static const char defaults[] =
     "[core.image]\n"
     "verify = true\n"
     "cache_dir = \"/usr/share/dstack/images\"\n"
+    "download_timeout = \"2m\"\n"
     "[core.auth_api]\n"
     "type = \"webhook\"\n"
     "[core.auth_api.webhook]\n"
@@ -55,8 +56,6 @@ static const char *const accepted_keys[] = {"default",
                                             "core.subject_postfix",
                                             "core.admin_token_hash",
                                             "core.site_name",
-                                            "core.image.download_url",
-                                            "core.image.download_timeout",
                                             "core.onboard.workers",
                                             NULL};
 
@@ -139,9 +138,26 @@ static gboolean read_auth(KmsConfig *config, GError **error) {
   return TRUE;
 }
 
+/* The reference's default address is the KMS's own port, so there is none here. */
+static gboolean read_image_download(KmsConfig *config, GError **error) {
+  if (!get_text_or_null(config->layers, "core.image.download_url", &config->image_download_url, error) ||
+      !config_get_duration(config->layers, "core.image.download_timeout", &config->image_download_timeout_ms, error))
+    return FALSE;
+  const char *url = config->image_download_url;
+  if (!url ||
+      ((g_str_has_prefix(url, "http://") || g_str_has_prefix(url, "https://")) && strstr(url, "{OS_IMAGE_HASH}")))
+    return TRUE;
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID,
+              "%s: core.image.download_url: expected an http url with {OS_IMAGE_HASH}",
+              config_origin(config->layers, "core.image.download_url"));
+  return FALSE;
+}
+
 static gboolean read_image(KmsConfig *config, GError **error) {
   if (!config_get_bool(config->layers, "core.image.verify", &config->verify_image, error) ||
       !config_get_string(config->layers, "core.image.cache_dir", &config->image_cache_dir, error))
+    return FALSE;
+  if (!read_image_download(config, error))
     return FALSE;
   if (config->verify_image || config->auth_type == AUTH_DEV)
     return TRUE;

@@ -28,6 +28,8 @@ typedef struct {
 
   gboolean verify_image;
   const char *image_cache_dir;
+  const char *image_download_url; /* NULL: nothing is downloaded */
+  guint64 image_download_timeout_ms;
 
   gboolean onboard_enabled;
   const char *auto_bootstrap_domain; /* "" for none */

@@ -38,7 +38,7 @@ static const char front_calls[] = "accept accept4 wait4 waitid sendfile";
 static const char verifier_calls[] =
     "open openat newfstatat stat lstat statx access faccessat faccessat2 readlink readlinkat getdents64 "
     "pread64 pwrite64 fadvise64 getcwd rename renameat renameat2 unlink unlinkat mkdir mkdirat fsync "
-    "fchmod statfs fstatfs socket socketpair connect bind";
+    "rmdir fchmod statfs fstatfs socket socketpair connect bind";
 
 /* Libraries open locale, time zone and name service files when they first need them: refused, not fatal. */
 static const char refused_calls[] = "open openat openat2 newfstatat stat statx access readlink";

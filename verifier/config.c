@@ -2,6 +2,7 @@
 
 #include "base/config.h"
 #include "base/error.h"
+#include "image/store.h"
 
 #include <string.h>
 
@@ -77,18 +78,17 @@ static gboolean get_listen(Config *layers, char **out, GError **error) {
   return TRUE;
 }
 
-/* Checked although nothing is downloaded yet: a mistake should not show on the day it is. */
-static gboolean check_download(Config *layers, GError **error) {
-  g_autofree char *url = NULL;
-  guint64 timeout;
-  if (!get_text(layers, "image_download_url", &url, error) ||
-      !get_uint(layers, "image_download_timeout_secs", 1, G_MAXUINT32, &timeout, error))
+/* An empty address keeps the verifier to the images it has. */
+static gboolean get_download(Config *layers, VerifierConfig *out, GError **error) {
+  guint64 seconds;
+  if (!get_text(layers, "image_download_url", &out->image_download_url, error) ||
+      !get_uint(layers, "image_download_timeout_secs", 1, G_MAXUINT32 / 1000, &seconds, error))
     return FALSE;
-  gboolean is_http = url && (g_str_has_prefix(url, "http://") || g_str_has_prefix(url, "https://"));
-  if (is_http && strstr(url, "{OS_IMAGE_HASH}"))
+  out->image_download_timeout_ms = seconds * 1000;
+  if (!out->image_download_url || image_url_ok(out->image_download_url))
     return TRUE;
   g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID,
-              "image_download_url: expected an http url with {OS_IMAGE_HASH}");
+              "image_download_url: expected an http url with " IMAGE_HASH_PLACEHOLDER ", or nothing");
   return FALSE;
 }
 
@@ -109,12 +109,15 @@ static gboolean get_attestation(Config *layers, VerifierConfig *out, GError **er
 
 static gboolean read_values(Config *layers, VerifierConfig *out, GError **error) {
   if (!get_listen(layers, &out->listen, error) || !get_text(layers, "image_cache_dir", &out->image_cache_dir, error) ||
-      !check_download(layers, error) || !get_attestation(layers, out, error))
+      !get_download(layers, out, error) || !get_attestation(layers, out, error))
     return FALSE;
-  if (out->image_cache_dir)
-    return TRUE;
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "image_cache_dir: must not be empty");
-  return FALSE;
+  if (!out->image_cache_dir) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "image_cache_dir: must not be empty");
+    return FALSE;
+  }
+  if (!out->collateral_cache_dir)
+    out->collateral_cache_dir = g_build_filename(out->image_cache_dir, "collateral", NULL);
+  return TRUE;
 }
 
 VerifierConfig *verifier_config_load(const char *path, GError **error) {
@@ -134,6 +137,7 @@ void verifier_config_free(VerifierConfig *config) {
     return;
   g_free(config->listen);
   g_free(config->image_cache_dir);
+  g_free(config->image_download_url);
   g_free(config->pccs_url);
   g_free(config->root_ca_tdx);
   g_free(config->collateral_file);

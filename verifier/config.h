@@ -4,13 +4,15 @@
 #include <glib.h>
 
 typedef struct {
-  char *listen;          /* "IP:PORT" */
-  char *image_cache_dir; /* images are looked for in images/<os_image_hash>/ below it */
-  char *pccs_url;        /* NULL: Intel's */
+  char *listen;             /* "IP:PORT" */
+  char *image_cache_dir;    /* images are kept in images/<os_image_hash>/ below it */
+  char *image_download_url; /* NULL: nothing is downloaded */
+  guint64 image_download_timeout_ms;
+  char *pccs_url; /* NULL: Intel's */
   gboolean allow_external_root;
-  char *root_ca_tdx;     /* NULL: Intel's; PEM file */
-  char *collateral_file; /* NULL: fetched from pccs_url */
-  char *collateral_cache_dir; /* NULL: in memory only */
+  char *root_ca_tdx;          /* NULL: Intel's; PEM file */
+  char *collateral_file;      /* NULL: fetched from pccs_url */
+  char *collateral_cache_dir; /* for what the service said */
   gboolean insecure_pccs_tls;
 } VerifierConfig;
 

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/footprint.h"
 #include "base/log.h"
+#include "certificate.h"
 #include "config.h"
 #include "quote_command.h"
 #include "service.h"
@@ -14,11 +15,12 @@
 #define MAX_CONNECTIONS 256
 
 static const char summary[] =
-    "Serves POST /verify, which judges a quote with its event log and the description of its VM, and GET /health.\n"
+    "Serves POST /verify, which judges a quote with its event log and the description of its VM, GET /health\n"
+    "and GET /metrics.\n"
     "To judge one quote offline: dstack-verifier quote --help";
 
 typedef struct {
-  char *config_path, *verify_path;
+  char *config_path, *verify_path, *certificate_path;
   gboolean show_version;
 } Arguments;
 
@@ -27,6 +29,8 @@ static gboolean parse_arguments(int argc, char **argv, Arguments *out, GError **
                                    "configuration (default: dstack-verifier.toml)", "FILE"},
                                   {"verify", 0, 0, G_OPTION_ARG_FILENAME, &out->verify_path,
                                    "answer the request in FILE into FILE.verification.json, then end", "FILE"},
+                                  {"verify-cert", 0, 0, G_OPTION_ARG_FILENAME, &out->certificate_path,
+                                   "judge the attested certificate in FILE (DER or PEM), then end", "FILE"},
                                   {"version", 'V', 0, G_OPTION_ARG_NONE, &out->show_version, "print the version", NULL},
                                   {NULL}};
   g_autoptr(GOptionContext) context = g_option_context_new(NULL);
@@ -40,11 +44,13 @@ static gboolean parse_arguments(int argc, char **argv, Arguments *out, GError **
   return FALSE;
 }
 
-static gboolean serve(const VerifierConfig *config, VerificationContext *context, GError **error) {
+static gboolean serve(const VerifierConfig *config, const VerificationContext *context, ImageStore *images,
+                      GError **error) {
   g_autoptr(PrpcServer) server = prpc_server_new(N_WORKERS, MAX_CONNECTIONS, error);
   if (!server)
     return FALSE;
-  PrpcRouter *router = verifier_router_new(context);
+  VerifierService service = {.verification = context, .images = images};
+  PrpcRouter *router = verifier_router_new(&service);
   const PrpcListenOptions options = {0};
   guint listener = prpc_server_listen(server, config->listen, router, &options, error);
   if (listener != 0) {
@@ -69,11 +75,18 @@ static int run(const Arguments *arguments, GError **error) {
   g_autoptr(RatlsVerifier) verifier = ratls_verifier_new(&options, error);
   if (!verifier)
     return EXIT_REFUSED;
-  g_autoptr(OsImages) images = os_images_new(config->image_cache_dir);
-  VerificationContext context = {verifier, images};
+  const ImageStoreOptions image_options = {.cache_dir = config->image_cache_dir,
+                                           .download_url =
+                                               arguments->certificate_path ? NULL : config->image_download_url,
+                                           .download_timeout_ms = config->image_download_timeout_ms};
+  g_autoptr(ImageStore) images = image_store_new(&image_options);
+  g_autoptr(ImageJudge) judge = image_judge_new(images);
+  const VerificationContext context = {verifier, judge};
   if (arguments->verify_path)
     return verify_file(&context, arguments->verify_path);
-  return serve(config, &context, error) ? EXIT_VERIFIED : EXIT_REFUSED;
+  if (arguments->certificate_path)
+    return verify_certificate_file(&context, arguments->certificate_path);
+  return serve(config, &context, images, error) ? EXIT_VERIFIED : EXIT_REFUSED;
 }
 
 int main(int argc, char **argv) {
@@ -94,5 +107,6 @@ int main(int argc, char **argv) {
     g_printerr("dstack-verifier: %s\n", error->message);
   g_free(arguments.config_path);
   g_free(arguments.verify_path);
+  g_free(arguments.certificate_path);
   return status;
 }

@@ -11,7 +11,7 @@
 #define ROOT_MAX_SIZE (64 * 1024)
 
 static const char summary[] =
-    "Verifies a quote of Intel TDX (or SGX) against collateral from a file: is it from a genuine, healthy TEE?\n"
+    "Verifies a quote of Intel TDX (or SGX): is it from a genuine, healthy TEE?\n"
     "FILE holds the quote as raw bytes, as hex text, or as a JSON object with a member \"quote\".";
 static const char details[] =
     "Exit status: 0 the quote is valid, 1 it is refused, 2 wrong usage or an unreadable file.\n"
@@ -19,13 +19,14 @@ static const char details[] =
     "to compare: mr_td, rt_mr0-3 and report_data are in the report.";
 
 typedef struct {
-  char *collateral_path, *root_path, *event_log_path, **files;
+  char *collateral_path, *pccs_url, *root_path, *event_log_path, **files;
   gboolean force_hex, as_json;
   gint64 at;
 } Arguments;
 
 static void arguments_clear(Arguments *arguments) {
   g_free(arguments->collateral_path);
+  g_free(arguments->pccs_url);
   g_free(arguments->root_path);
   g_free(arguments->event_log_path);
   g_strfreev(arguments->files);
@@ -36,8 +37,10 @@ static gboolean parse_arguments(int argc, char **argv, Arguments *out, GError **
   out->at = g_get_real_time() / G_USEC_PER_SEC;
   const GOptionEntry entries[] = {
       {"hex", 0, 0, G_OPTION_ARG_NONE, &out->force_hex, "FILE is hex text, whatever it looks like", NULL},
-      {"collateral", 0, 0, G_OPTION_ARG_FILENAME, &out->collateral_path, "collateral for the quote's platform (JSON)",
-       "FILE"},
+      {"collateral", 0, 0, G_OPTION_ARG_FILENAME, &out->collateral_path,
+       "collateral for the quote's platform (JSON); default: asks the service, and keeps its answer", "FILE"},
+      {"pccs", 0, 0, G_OPTION_ARG_STRING, &out->pccs_url,
+       "the service (default: PCCS_URL of the environment, else Intel's)", "URL"},
       {"root", 0, 0, G_OPTION_ARG_FILENAME, &out->root_path,
        "trust this root certificate (PEM) instead of Intel's: for simulated quotes only", "FILE"},
       {"at", 0, 0, G_OPTION_ARG_INT64, &out->at, "judge as of this time (default: now)", "UNIX"},
@@ -68,6 +71,13 @@ static X509 *read_root(const char *path, GError **error) {
   return root;
 }
 
+/* What it says is kept where the user's other caches are, so that the next quote of the platform needs no network. */
+static DcapCollateralSource *open_service(const char *url, GError **error) {
+  g_autofree char *cache_dir = g_build_filename(g_get_user_cache_dir(), "dstack", "collateral", NULL);
+  const DcapServiceOptions options = {.url = url, .cache_dir = cache_dir};
+  return dcap_collateral_source_service(&options, error);
+}
+
 static gboolean read_input(const Arguments *arguments, QuoteInput *out, GError **error) {
   out->now = arguments->at;
   out->quote = quote_file_read(arguments->files[0], arguments->force_hex, error);
@@ -75,6 +85,8 @@ static gboolean read_input(const Arguments *arguments, QuoteInput *out, GError *
     return FALSE;
   if (arguments->collateral_path &&
       !(out->collateral = file_read(arguments->collateral_path, COLLATERAL_MAX_SIZE, error)))
+    return FALSE;
+  if (!arguments->collateral_path && !(out->service = open_service(arguments->pccs_url, error)))
     return FALSE;
   if (arguments->root_path && !(out->root = read_root(arguments->root_path, error)))
     return FALSE;

@@ -12,6 +12,7 @@
 void quote_input_clear(QuoteInput *input) {
   g_clear_pointer(&input->quote, g_bytes_unref);
   g_clear_pointer(&input->collateral, g_bytes_unref);
+  g_clear_pointer(&input->service, dcap_collateral_source_unref);
   g_clear_pointer(&input->root, X509_free);
   g_free(input->event_log);
 }
@@ -33,9 +34,9 @@ static void verify_quote(const QuoteInput *input, QuoteOutcome *out) {
   g_autoptr(GError) error = NULL;
   DcapOptions options = {.root = input->root, .now = input->now};
   if (!input->collateral) {
-    out->quote = quote_parse(input->quote, NULL);
-    refuse(out, dcap_failure_name(DCAP_COLLATERAL_FETCH),
-           "collateral fetch: fetching is not implemented yet: pass --collateral FILE");
+    out->verified = dcap_verify_from(input->service, input->quote, &options, &out->verdict, &out->quote, &error);
+    if (!out->verified)
+      refuse(out, dcap_failure_name(out->verdict.failure), error->message);
     return;
   }
   gsize len;

@@ -1,7 +1,7 @@
-/* One quote judged offline, and the verdict as a JSON object. */
+/* One quote judged, and the verdict as a JSON object. */
 #pragma once
 
-#include "dcap/dcap.h"
+#include "dcap/collateral_source.h"
 
 #include <glib.h>
 #include <jansson.h>
@@ -9,10 +9,11 @@
 
 typedef struct {
   GBytes *quote;
-  GBytes *collateral; /* NULL: none was given */
-  X509 *root;         /* NULL: Intel's */
-  char *event_log;    /* NULL: none was given */
-  gint64 now;         /* Unix seconds */
+  GBytes *collateral; /* NULL: from `service` */
+  DcapCollateralSource *service;
+  X509 *root;      /* NULL: Intel's */
+  char *event_log; /* NULL: none was given */
+  gint64 now;      /* Unix seconds */
 } QuoteInput;
 void quote_input_clear(QuoteInput *input);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(QuoteInput, quote_input_clear)

@@ -2,6 +2,7 @@
 
 #include "base/hex.h"
 #include "base/json.h"
+#include "crypto/digest.h"
 #include "rtmr_debug.h"
 
 #define TEE_VARIANT "dstack-tdx"
@@ -35,7 +36,7 @@ static json_t *key_provider(const AppInfo *info) {
   return json_pack("{s:O,s:O}", "name", name, "id", id);
 }
 
-static json_t *app_info(const AppInfo *info, const OsExpectation *os) {
+json_t *response_app_info(const AppInfo *info, const guint8 os_image_hash[32]) {
   static const char *const rtmrs[TDX_N_RTMRS] = {"rtmr0", "rtmr1", "rtmr2", "rtmr3"};
   json_t *object = json_object();
   set_bytes(object, "app_id", info->app_id);
@@ -47,13 +48,13 @@ static json_t *app_info(const AppInfo *info, const OsExpectation *os) {
     set_hex(object, rtmrs[i], info->rtmr[i], sizeof info->rtmr[i]);
   set_hex(object, "mr_system", info->mr_system, sizeof info->mr_system);
   set_hex(object, "mr_aggregated", info->mr_aggregated, sizeof info->mr_aggregated);
-  set_hex(object, "os_image_hash", os->hash, sizeof os->hash);
+  set_hex(object, "os_image_hash", os_image_hash, SHA256_SIZE);
   set_bytes(object, "key_provider_info", info->key_provider_info);
   return object;
 }
 
 /* The body that the KMS sends to its authorization webhook. */
-static json_t *boot_info(const VerifiedEvidence *evidence, const OsExpectation *os) {
+static json_t *boot_info(const VerifiedEvidence *evidence, const ImageExpectation *os) {
   const AppInfo *info = evidence->app_info;
   json_t *object = json_object();
   json_object_set_new(object, "teeVariant", json_string(TEE_VARIANT));
@@ -74,9 +75,9 @@ static void describe_flags(const Verification *v, json_t *details) {
   json_object_set_new(details, "quote_verified", json_boolean(v->quote_verified));
   json_object_set_new(details, "event_log_verified", json_boolean(v->event_log_verified));
   json_object_set_new(details, "os_image_hash_verified", json_boolean(v->os_image_hash_verified));
-  json_object_set_new(details, "acpi_tables_verified", json_boolean(v->os_image_hash_verified));
+  json_object_set_new(details, "acpi_tables_verified", json_boolean(v->os_image_hash_verified && v->os->acpi_verified));
   json_object_set_new(details, "os_image_is_dev",
-                      v->os_image_hash_verified ? json_boolean(v->os->is_dev) : json_null());
+                      v->os_image_hash_verified && !v->os->lite ? json_boolean(v->os->is_dev) : json_null());
   const char *version = v->os_image_hash_verified ? v->os->version : NULL;
   json_object_set_new(details, "os_image_version", version ? json_string(version) : json_null());
 }
@@ -92,9 +93,27 @@ static void describe_evidence(const Verification *v, json_t *details) {
                       evidence ? json_string(tcb_status_name(evidence->tcb_status)) : json_null());
   json_object_set_new(details, "advisory_ids", advisories(evidence));
   json_object_set_new(details, "key_provider", v->event_log_verified ? key_provider(evidence->app_info) : json_null());
-  json_object_set_new(details, "app_info", v->event_log_verified ? app_info(evidence->app_info, v->os) : json_null());
+  json_object_set_new(details, "app_info",
+                      v->event_log_verified ? response_app_info(evidence->app_info, v->os->hash) : json_null());
   if (v->event_log_verified)
     json_object_set_new(details, "boot_info", boot_info(evidence, v->os));
+}
+
+static void set_blob(json_t *object, const char *key, const GByteArray *blob) {
+  set_hex(object, key, blob->data, blob->len);
+}
+
+/* What differs, for those who ask why. */
+static void describe_debug(const Verification *v, json_t *details) {
+  if (v->acpi.tables) {
+    json_t *acpi = json_object();
+    set_blob(acpi, "tables", v->acpi.tables);
+    set_blob(acpi, "rsdp", v->acpi.rsdp);
+    set_blob(acpi, "loader", v->acpi.loader);
+    json_object_set_new(details, "acpi_tables", acpi);
+  }
+  if (v->os->measurements.boot_log)
+    json_object_set_new(details, "rtmr_debug", rtmr_debug(v->os, v->evidence));
 }
 
 json_t *verification_describe(const Verification *v, gboolean debug) {
@@ -104,7 +123,7 @@ json_t *verification_describe(const Verification *v, gboolean debug) {
   const char *anchor = v->evidence && v->evidence->external_root ? "external" : "vendor";
   json_object_set_new(details, "trust_anchor", v->evidence ? json_string(anchor) : json_null());
   if (debug && v->os && !v->os_image_hash_verified)
-    json_object_set_new(details, "rtmr_debug", rtmr_debug(v->os, v->evidence));
+    describe_debug(v, details);
   json_t *response = json_object();
   json_object_set_new(response, "is_valid", json_boolean(v->is_valid));
   json_object_set_new(response, "details", details);

@@ -58,7 +58,7 @@ static json_t *compare_register(guint index, const guint8 expected[48], const gu
   return entry;
 }
 
-json_t *rtmr_debug(const OsExpectation *os, const VerifiedEvidence *evidence) {
+json_t *rtmr_debug(const ImageExpectation *os, const VerifiedEvidence *evidence) {
   json_t *registers = json_array();
   for (guint i = 0; i < N_IMAGE_RTMRS; i++) {
     const guint8 *expected = os->measurements.rtmr[i], *actual = evidence->quote->td.rtmr[i];

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define BODY_MAX_SIZE (1024 * 1024)
+#define METRICS_TYPE "text/plain; version=0.0.4"
 #define HEALTH "{\"status\":\"ok\",\"service\":\"dstack-verifier\"}"
 
 static void reply_json(PrpcHttpRequest *request, int status, const json_t *json) {
@@ -26,7 +27,29 @@ static void health(PrpcHttpRequest *request, gpointer user_data) {
   prpc_http_reply(request, 200, "application/json", HEALTH, strlen(HEALTH), NULL);
 }
 
+static void metrics(PrpcHttpRequest *request, gpointer user_data) {
+  VerifierService *service = user_data;
+  ImageStoreCounts images = image_store_counts(service->images);
+  g_autofree char *text = metrics_print(&service->metrics, &images);
+  prpc_http_reply(request, 200, METRICS_TYPE, text, strlen(text), NULL);
+}
+
+static void refuse_request(PrpcHttpRequest *request, VerifierService *service, RequestStatus status,
+                           const GError *error) {
+  metrics_add_bad_request(&service->metrics);
+  reply_error(request, status == REQUEST_NOT_JSON ? 400 : 422, error->message);
+}
+
+static void judge(VerifierService *service, const VerifyRequest *body, Verification *out) {
+  gint64 start = g_get_monotonic_time();
+  verify_request(service->verification, body, out);
+  metrics_add_verdict(&service->metrics, out->is_valid, g_get_monotonic_time() - start);
+  if (!out->is_valid)
+    log_info("refused a quote: %s", out->reason);
+}
+
 static void verify(PrpcHttpRequest *request, gpointer user_data) {
+  VerifierService *service = user_data;
   g_auto(VerifyRequest) body = {0};
   g_auto(Verification) verification = {0};
   g_autoptr(GError) error = NULL;
@@ -34,19 +57,18 @@ static void verify(PrpcHttpRequest *request, gpointer user_data) {
   const char *text = g_bytes_get_data(prpc_http_body(request), &len);
   RequestStatus status = verify_request_parse(text ? text : "", len, &body, &error);
   if (status != REQUEST_OK) {
-    reply_error(request, status == REQUEST_NOT_JSON ? 400 : 422, error->message);
+    refuse_request(request, service, status, error);
     return;
   }
-  verify_request(user_data, &body, &verification);
-  if (!verification.is_valid)
-    log_info("refused a quote: %s", verification.reason);
+  judge(service, &body, &verification);
   g_autoptr(json_t) response = verification_describe(&verification, body.debug);
   reply_json(request, 200, response);
 }
 
-PrpcRouter *verifier_router_new(VerificationContext *context) {
+PrpcRouter *verifier_router_new(VerifierService *service) {
   PrpcRouter *router = prpc_router_new("dstack-verifier");
   prpc_router_route(router, "GET", "/health", 0, health, NULL);
-  prpc_router_route(router, "POST", "/verify", BODY_MAX_SIZE, verify, context);
+  prpc_router_route(router, "GET", "/metrics", 0, metrics, service);
+  prpc_router_route(router, "POST", "/verify", BODY_MAX_SIZE, verify, service);
   return router;
 }

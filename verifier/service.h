@@ -1,8 +1,15 @@
-/* The verifier's HTTP interface: POST /verify, GET /health (spec: attestation E.2). */
+/* The verifier's HTTP interface: POST /verify, GET /health, GET /metrics (spec: attestation E.2). */
 #pragma once
 
+#include "metrics.h"
 #include "prpc/server.h"
 #include "verification.h"
 
-/* `context` must outlive the router. */
-PrpcRouter *verifier_router_new(VerificationContext *context);
+typedef struct {
+  const VerificationContext *verification;
+  ImageStore *images;
+  VerifierMetrics metrics;
+} VerifierService;
+
+/* `service` must outlive the router. */
+PrpcRouter *verifier_router_new(VerifierService *service);

@@ -2,17 +2,21 @@
  * must equal the quoted ones (spec: kms 7.5). */
 #pragma once
 
-#include "kms/verifier/vm_config.h"
+#include "kms/config.h"
 
-#include "tdx/quote.h"
+#include "ratls/evidence.h"
 
 #include <glib.h>
 
 typedef struct OsImageChecker OsImageChecker;
-/* `cache_dir` holds images/<hash>/ and computed/<key>. With `enabled` FALSE every check passes (development only). */
-OsImageChecker *os_image_checker_new(const char *cache_dir, gboolean enabled);
+/* Images and measurements are kept below the configured cache directory; images that are not there are downloaded. With
+ * verification switched off (development only) every check passes. */
+OsImageChecker *os_image_checker_new(const KmsConfig *config);
 void os_image_checker_free(OsImageChecker *checker);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OsImageChecker, os_image_checker_free)
 
-/* Errors: UNVERIFIED "mrs do not match: ...", NOT_IMPLEMENTED when the image had to be downloaded. Thread-safe. */
-gboolean os_image_check(OsImageChecker *checker, const VmConfig *config, const TdReport *report, GError **error);
+/* `evidence` is verified. Errors: UNVERIFIED "mrs do not match: ...", those of getting the image. Thread-safe. */
+gboolean os_image_check(OsImageChecker *checker, const char *vm_config, const VerifiedEvidence *evidence,
+                        GError **error);
+/* Forgets images and measurements (spec: kms 8.3); see image_store_clear(). */
+gboolean os_image_clear(OsImageChecker *checker, const char *image_hash, const char *config_hash, GError **error);

@@ -39,7 +39,8 @@ static gboolean prepare_cache(const char *dir, const char *user, const char *con
   return FALSE;
 }
 
-/* Needed only where collateral is fetched; without it verification works, but not across a restart without a network. */
+/* Needed only where collateral is fetched; without it verification works, but not across a restart without a network.
+ */
 static gboolean keep_collateral_cache(KmsConfig *config, GError **error) {
   if (config->collateral_path || !config->collateral_cache_dir)
     return TRUE;
@@ -51,14 +52,23 @@ static gboolean keep_collateral_cache(KmsConfig *config, GError **error) {
   return config->collateral_cache_dir != NULL;
 }
 
+/* Images come into the directory only where they are downloaded. */
+static gboolean keep_image_cache(KmsConfig *config, GError **error) {
+  g_autofree char *measurements = g_build_filename(config->image_cache_dir, "measurements", NULL);
+  g_autofree char *images = g_build_filename(config->image_cache_dir, "images", NULL);
+  g_autofree char *downloads = g_build_filename(images, "tmp", NULL);
+  prepare_cache(measurements, config->verifier_user, "measurements");
+  if (config->image_download_url && prepare_cache(images, config->verifier_user, "images"))
+    prepare_cache(downloads, config->verifier_user, "images");
+  config->image_cache_dir = through_descriptor(config->image_cache_dir, error);
+  return config->image_cache_dir != NULL;
+}
+
 gboolean state_dir_keep_reachable(KmsConfig *config, GError **error) {
   if (geteuid() != 0 || !*config->verifier_user)
     return TRUE;
-  if (config->verify_image) {
-    g_autofree char *computed = g_build_filename(config->image_cache_dir, "computed", NULL);
-    prepare_cache(computed, config->verifier_user, "measurements");
-    if (!(config->image_cache_dir = through_descriptor(config->image_cache_dir, error)))
-      return FALSE;
-  }
-  return keep_collateral_cache(config, error) && keep_file(&config->root_ca_path, error) && keep_file(&config->collateral_path, error);
+  if (config->verify_image && !keep_image_cache(config, error))
+    return FALSE;
+  return keep_collateral_cache(config, error) && keep_file(&config->root_ca_path, error) &&
+         keep_file(&config->collateral_path, error);
 }

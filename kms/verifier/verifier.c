@@ -5,6 +5,7 @@
 #include "kms/verifier/evidence_cache.h"
 #include "kms/verifier/keyholder_link.h"
 #include "kms/verifier/os_image.h"
+#include "kms/verifier/vm_config.h"
 
 #include "base/error.h"
 #include "base/hex.h"
@@ -27,7 +28,7 @@ KmsVerifier *kms_verifier_new(const KmsConfig *config, int keyholder_fd, GError 
                                 .collateral_cache_dir = config->collateral_cache_dir,
                                 .insecure_pccs_tls = config->insecure_pccs_tls};
   verifier->cache = evidence_cache_new();
-  verifier->images = os_image_checker_new(config->image_cache_dir, config->verify_image);
+  verifier->images = os_image_checker_new(config);
   verifier->keyholder = keyholder_link_new(keyholder_fd);
   if (!(verifier->auth = auth_api_new(config, error)) || !(verifier->evidence = ratls_verifier_new(&trust, error)))
     return NULL;
@@ -58,12 +59,12 @@ static gboolean answer_check_certificate(KmsVerifier *verifier, Reader *body, Wi
 /* Everything between proven evidence and a yes: policy first, then the image (spec: kms 7.1). */
 static gboolean authorize(KmsVerifier *verifier, const VerifiedEvidence *evidence, AppInfoMode mode,
                           const char *vm_config, BootInfo *info, char **gateway_app_id, GError **error) {
-  g_auto(VmConfig) vm = {0};
-  if (!vm_config_parse(vm_config, &vm, error) ||
-      !boot_info_from_evidence(evidence, mode, vm.os_image_hash, info, error))
+  guint8 os_image_hash[KMS_IMAGE_HASH_SIZE];
+  if (!vm_config_image_hash(vm_config, os_image_hash, error) ||
+      !boot_info_from_evidence(evidence, mode, os_image_hash, info, error))
     return FALSE;
   *gateway_app_id = auth_api_allow_app(verifier->auth, info, error);
-  return *gateway_app_id && os_image_check(verifier->images, &vm, &evidence->quote->td, error);
+  return *gateway_app_id && os_image_check(verifier->images, vm_config, evidence, error);
 }
 
 static void log_decision(const char *what, const BootInfo *info) {

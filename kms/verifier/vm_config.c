@@ -1,25 +1,18 @@
 #include "kms/verifier/vm_config.h"
 
 #include "base/error.h"
+#include "measure/measure.h"
 
-void vm_config_clear(VmConfig *config) {
-  g_clear_pointer(&config->storage, g_bytes_unref);
-  g_clear_pointer(&config->cache_key, g_free);
-}
-
-gboolean vm_config_parse(const char *text, VmConfig *out, GError **error) {
-  g_auto(VmConfig) config = {0};
+gboolean vm_config_image_hash(const char *text, guint8 out[KMS_IMAGE_HASH_SIZE], GError **error) {
+  MeasureVm vm;
   gboolean has_hash = FALSE;
-  if (!(config.cache_key = measure_vm_cache_key(text, error)) ||
-      !measure_vm_parse(text, &config.shape, config.os_image_hash, &has_hash, &config.storage, error)) {
+  g_autoptr(GBytes) storage = NULL;
+  if (!measure_vm_parse(text, &vm, out, &has_hash, &storage, error)) {
     g_prefix_error(error, "failed to decode vm config: ");
     return FALSE;
   }
-  if (!has_hash) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "failed to decode vm config: os_image_hash is missing");
-    return FALSE;
-  }
-  *out = config;
-  config = (VmConfig){0};
-  return TRUE;
+  if (has_hash)
+    return TRUE;
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "failed to decode vm config: os_image_hash is missing");
+  return FALSE;
 }

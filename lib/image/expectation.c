@@ -159,12 +159,17 @@ static ImageExpectation *expect_of_document(const Shape *shape, TdxEventLog *quo
   return g_steal_pointer(&expectation);
 }
 
-/* A hit in the disk cache that agrees is enough. One that does not may be a damaged file: then the image decides. */
-static ImageExpectation *cached_agreement(ImageJudge *judge, const Shape *shape, const ImageClaim *claim) {
-  if (claim->afresh)
-    return NULL;
-  g_autoptr(ImageExpectation) cached = measurements_read(image_store_cache_dir(judge->store), shape->key, shape->hash);
-  return cached && compare(&cached->measurements, claim->quoted, NULL) ? g_steal_pointer(&cached) : NULL;
+/* A hit in the disk cache that agrees is enough. One that does not may be a damaged file: then the image decides, where
+ * it can be had. */
+static ImageExpectation *expect(ImageJudge *judge, const Shape *shape, const ImageClaim *claim, GError **error) {
+  const char *cache_dir = image_store_cache_dir(judge->store);
+  g_autoptr(ImageExpectation) cached = claim->afresh ? NULL : measurements_read(cache_dir, shape->key, shape->hash);
+  if (!cached)
+    return expect_of_image(judge, shape, error);
+  if (compare(&cached->measurements, claim->quoted, NULL))
+    return g_steal_pointer(&cached);
+  ImageExpectation *expectation = expect_of_image(judge, shape, NULL);
+  return expectation ? expectation : g_steal_pointer(&cached);
 }
 
 gboolean image_judge_claim(ImageJudge *judge, const ImageClaim *claim, ImageExpectation **expectation, GError **error) {
@@ -172,16 +177,12 @@ gboolean image_judge_claim(ImageJudge *judge, const ImageClaim *claim, ImageExpe
   *expectation = NULL;
   if (!read_shape(claim->vm_config, &shape, error))
     return FALSE;
-  if (shape.vm.lite) {
-    *expectation = expect_of_document(&shape, claim->quoted_log, error);
-    return *expectation && compare(&(*expectation)->measurements, claim->quoted, error);
-  }
-  if ((*expectation = cached_agreement(judge, &shape, claim)))
-    return TRUE;
-  *expectation = expect_of_image(judge, &shape, error);
+  *expectation =
+      shape.vm.lite ? expect_of_document(&shape, claim->quoted_log, error) : expect(judge, &shape, claim, error);
   if (!*expectation || !compare(&(*expectation)->measurements, claim->quoted, error))
     return FALSE;
   /* Only what a genuine TEE confirmed is kept, so that no caller can fill the cache with shapes that nobody runs. */
-  measurements_write(image_store_cache_dir(judge->store), shape.key, *expectation);
+  if (!shape.vm.lite && (*expectation)->measurements.boot_log)
+    measurements_write(image_store_cache_dir(judge->store), shape.key, *expectation);
   return TRUE;
 }

@@ -183,13 +183,15 @@ OsImage *image_store_open(ImageStore *store, const guint8 hash[HASH_SIZE], GErro
   OsImage *image = open_cached(store, name, hash, &why);
   if (image)
     return image;
-  if (!g_error_matches(why, DSTACK_ERROR, DSTACK_ERROR_NOT_FOUND))
-    log_warn("%s", why->message);
   if (!store->download_url) {
     g_propagate_error(error, g_steal_pointer(&why));
     return NULL;
   }
-  return download(store, name, hash, error) ? open_cached(store, name, hash, error) : NULL;
+  if (download(store, name, hash, error))
+    return open_cached(store, name, hash, error);
+  if (!g_error_matches(why, DSTACK_ERROR, DSTACK_ERROR_NOT_FOUND))
+    g_prefix_error(error, "%s; ", why->message);
+  return NULL;
 }
 
 ImageStoreCounts image_store_counts(ImageStore *store) {

@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "guest_agent.pb-c.h"
 #include "kms/keyholder/key_files.h"
-#include "kms/verifier/vm_config.h"
+#include "measure/measure.h"
 #include "ratls/tls.h"
 
 #include <arpa/inet.h>
@@ -211,11 +211,11 @@ static void set_register(json_t *entry, const char *key, const guint8 value[48])
 
 /* What a measured image leaves in the cache: the registers of GOOD_IMAGE for VM_CONFIG. */
 static void write_measurements(Kms *kms) {
-  g_autofree char *computed = g_build_filename(kms->image_cache, "computed", NULL);
-  g_assert_cmpint(g_mkdir_with_parents(computed, 0755), ==, 0);
+  g_autofree char *dir = g_build_filename(kms->image_cache, "measurements", NULL);
+  g_assert_cmpint(g_mkdir_with_parents(dir, 0755), ==, 0);
   g_autofree char *key = measure_vm_cache_key(VM_CONFIG, NULL);
   g_autoptr(TdxEventLog) log = boot_log();
-  g_autoptr(json_t) entry = json_object();
+  json_t *entry = json_object();
   guint8 value[48];
   memset(value, GOOD_IMAGE, sizeof value);
   set_register(entry, "mrtd", value);
@@ -224,8 +224,10 @@ static void write_measurements(Kms *kms) {
     g_assert_true(tdx_replay(log, i, NULL, value, NULL));
     set_register(entry, names[i], value);
   }
-  g_autofree char *text = json_print(entry);
-  write_text(computed, key, text);
+  g_autoptr(json_t) file =
+      json_pack("{s:i, s:s, s:o}", "version", 3, "measured_by", "dstack-c 1", "measurements", entry);
+  g_autofree char *text = json_print(file), *name = g_strconcat(key, ".json", NULL);
+  write_text(dir, name, text);
 }
 
 Kms *kms_new(void) {

@@ -185,7 +185,7 @@ static void test_wrong_image(void) {
   get_app_key_fails(unknown,
                     "{\"os_image_hash\":\"3333333333333333333333333333333333333333333333333333333333333333\","
                     "\"cpu_count\":1,\"memory_size\":2147483648}",
-                    1, "downloading is not implemented yet");
+                    1, "is not in the cache");
 }
 
 static void test_bad_vm_config(void) {

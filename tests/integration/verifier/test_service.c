@@ -1,13 +1,16 @@
 /* The verifier service over HTTP, and its one-shot form, on a CVM of a simulated TEE that booted a small image. */
+#include "base/file.h"
 #include "base/hex.h"
 #include "base/json.h"
 #include "prpc/client.h"
+#include "ratls/attestation.h"
 #include "world.h"
 
 #include <glib/gstdio.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,10 +36,12 @@ static guint16 free_port(void) {
 }
 
 static char *write_config(const World *world, guint16 port) {
-  g_autofree char *text = g_strdup_printf("address = \"127.0.0.1\"\nport = %u\nimage_cache_dir = \"%s\"\n"
-                                          "[attestation]\ninsecure_allow_external_trust_anchors = true\n"
-                                          "collateral_file = \"%s\"\nroot_ca.tdx = \"%s\"\n",
-                                          port, world->cache_dir, world->collateral_path, world->root_path);
+  g_autofree char *text =
+      g_strdup_printf("address = \"127.0.0.1\"\nport = %u\nimage_cache_dir = \"%s\"\n"
+                      "image_download_url = \"%s\"\n"
+                      "[attestation]\ninsecure_allow_external_trust_anchors = true\n"
+                      "collateral_file = \"%s\"\nroot_ca.tdx = \"%s\"\n",
+                      port, world->cache_dir, double_url(world->server), world->collateral_path, world->root_path);
   return world_write(world, "dstack-verifier.toml", text, -1);
 }
 
@@ -47,6 +52,14 @@ static json_t *http(const Service *service, const char *verb, const char *path, 
   if (!answer)
     return NULL;
   return json_parse(g_bytes_get_data(answer, NULL), g_bytes_get_size(answer), "answer", NULL);
+}
+
+static char *http_text(const Service *service, const char *path, int *status) {
+  g_autoptr(GBytes) answer =
+      prpc_client_http(service->client, "GET", path, "text/plain", NULL, 0, ANSWER_MAX_SIZE, status, NULL);
+  gsize len;
+  const char *text = g_bytes_get_data(answer, &len);
+  return g_strndup(text, len);
 }
 
 static void wait_until_healthy(const Service *service) {
@@ -64,13 +77,19 @@ static void wait_until_healthy(const Service *service) {
   g_error("the service did not start");
 }
 
+/* A test that fails takes its service with it. */
+static void die_with_parent(gpointer user_data) {
+  (void)user_data; /* the callback's shape is GLib's */
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 static void service_start(Service *out) {
   out->world = world_new();
   guint16 port = free_port();
   g_autofree char *config = write_config(out->world, port);
   char *argv[] = {(char *)g_getenv("VERIFIER_PROGRAM"), (char *)"-c", config, NULL};
   g_autoptr(GError) error = NULL;
-  g_spawn_async(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &out->pid, &error);
+  g_spawn_async(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, die_with_parent, NULL, &out->pid, &error);
   g_assert_no_error(error);
   g_autofree char *url = g_strdup_printf("http://127.0.0.1:%u", port);
   out->client = prpc_client_new(url, NULL);
@@ -168,7 +187,7 @@ static void test_bad_evidence(void) {
   assert_flags(other_log, FALSE, FALSE, FALSE);
   assert_reason(other_log, "rtmr mismatch");
   g_autoptr(json_t) newer = verify_with(&service, "attestation", json_string("00"));
-  assert_reason(newer, "versioned attestation is not implemented yet");
+  assert_reason(newer, "quote verification failed: ");
 }
 
 static void test_other_image(void) {
@@ -179,7 +198,7 @@ static void test_other_image(void) {
   g_autoptr(json_t) missing = verify_with(&service, "vm_config", json_string(unknown));
   assert_flags(missing, TRUE, FALSE, FALSE);
   assert_reason(missing, "os image hash verification failed: ");
-  assert_reason(missing, "not implemented yet");
+  assert_reason(missing, "failed to download");
   g_autoptr(json_t) traversal =
       verify_with(&service, "vm_config",
                   json_string("{\"os_image_hash\":\"../../etc\",\"cpu_count\":2,\"memory_size\":2147483648}"));
@@ -205,7 +224,7 @@ static void test_other_shape(void) {
   int status = 0;
   g_autoptr(json_t) answer = http(&service, "POST", "/verify", body, &status);
   assert_flags(answer, TRUE, FALSE, FALSE);
-  assert_reason(answer, "RTMR0 does not match");
+  assert_reason(answer, "mrs do not match: RTMR0 mismatch: expected=");
   const json_t *registers = json_object_get(json_object_get(answer, "details"), "rtmr_debug");
   g_assert_cmpuint(json_array_size(registers), ==, 1);
   const json_t *events = json_object_get(json_array_get(registers, 0), "events");
@@ -216,6 +235,46 @@ static void test_other_shape(void) {
       g_str_equal(json_string_value(json_object_get(event, "status")), "mismatch");
   g_assert_cmpuint(mismatches, >, 0);
   g_assert_cmpuint(mismatches, <=, 3);
+}
+
+/* An image that is not there is downloaded once, and a damaged one is put right. */
+static void test_download(void) {
+  g_auto(Service) service = {0};
+  service_start(&service);
+  g_autoptr(GBytes) archive = world_archive(service.world);
+  double_serve(service.world->server, SERVE_GOOD, archive);
+  g_assert_true(file_remove_tree(service.world->image_dir, NULL));
+  for (guint i = 0; i < 2; i++) {
+    g_autoptr(json_t) answer = verify_with(&service, NULL, NULL);
+    assert_flags(answer, TRUE, TRUE, TRUE);
+  }
+  g_assert_cmpuint(double_requests(service.world->server), ==, 1);
+  int status = 0;
+  g_autofree char *metrics = http_text(&service, "/metrics", &status);
+  g_assert_cmpint(status, ==, 200);
+  g_assert_nonnull(strstr(metrics, "dstack_verifier_verdicts_total{valid=\"true\"} 2\n"));
+  g_assert_nonnull(strstr(metrics, "dstack_verifier_image_downloads_total 1\n"));
+}
+
+/* Quote, log and vm_config in one piece; the other members then do not count. */
+static void test_attestation(void) {
+  g_auto(Service) service = {0};
+  service_start(&service);
+  const World *world = service.world;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TdxEventLog) log = tdx_event_log_parse(world->event_log, strlen(world->event_log), &error);
+  const guint8 report_data[64] = {1, 2, 3, 4};
+  g_autoptr(RatlsAttestation) attestation = ratls_attestation_new(world->quote, log, report_data, world->vm_config);
+  g_autoptr(GBytes) encoded = ratls_attestation_encode(attestation);
+  g_autofree char *hex = hex_encode_bytes(encoded);
+  g_autoptr(json_t) request = json_pack("{s:s, s:s}", "attestation", hex, "quote", "00");
+  g_autofree char *body = json_print(request);
+  int status = 0;
+  g_autoptr(json_t) answer = http(&service, "POST", "/verify", body, &status);
+  assert_flags(answer, TRUE, TRUE, TRUE);
+  const json_t *details = json_object_get(answer, "details");
+  g_assert_true(json_is_true(json_object_get(details, "acpi_tables_verified")));
+  g_assert_cmpstr(json_string_value(json_object_get(details, "os_image_version")), ==, "9.9.9");
 }
 
 static void test_bad_requests(void) {
@@ -257,7 +316,7 @@ static void test_start_refused(void) {
                  {"port = \"x\"\n", "port"},
                  {"image_cache_dir = \"\"\n", "image_cache_dir"},
                  {"image_download_url = \"https://example.com/\"\n", "image_download_url"},
-                 {"", "not implemented yet"}};
+                 {"image_download_url = \"ftp://example.com/{OS_IMAGE_HASH}\"\n", "image_download_url"}};
   for (gsize i = 0; i < G_N_ELEMENTS(configs); i++) {
     g_autofree char *path = world_write(world, "bad.toml", configs[i].text, -1), *output = NULL, *errors = NULL;
     const char *arguments[] = {"-c", path, NULL};
@@ -292,6 +351,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/verifier/service/bad-evidence", test_bad_evidence);
   g_test_add_func("/verifier/service/other-image", test_other_image);
   g_test_add_func("/verifier/service/other-shape", test_other_shape);
+  g_test_add_func("/verifier/service/download", test_download);
+  g_test_add_func("/verifier/service/attestation", test_attestation);
   g_test_add_func("/verifier/service/bad-requests", test_bad_requests);
   g_test_add_func("/verifier/service/start-refused", test_start_refused);
   g_test_add_func("/verifier/service/one-shot", test_one_shot);

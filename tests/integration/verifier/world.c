@@ -6,6 +6,7 @@
 #include "base/process.h"
 #include "crypto/digest.h"
 #include "measure/measure.h"
+#include "tar.h"
 
 #include <string.h>
 #include <sys/wait.h>
@@ -159,6 +160,8 @@ World *world_new(void) {
   World *world = g_new0(World, 1);
   world->dir = g_dir_make_tmp("dstack-verifier-XXXXXX", NULL);
   world->cache_dir = world_path(world, "cache");
+  world->server = double_new();
+  double_serve(world->server, SERVE_404, NULL);
   make_image(world);
   world->vm_config = world_vm_config(world, 2, NULL);
   g_autoptr(Secret) seed = secret_new_random(32);
@@ -172,6 +175,7 @@ World *world_new(void) {
 }
 
 void world_free(World *world) {
+  double_free(world->server);
   g_assert_true(file_remove_tree(world->dir, NULL));
   char *texts[] = {world->dir,       world->root_path,  world->collateral_path, world->cache_dir,
                    world->image_dir, world->image_hash, world->vm_config,       world->event_log};
@@ -179,6 +183,21 @@ void world_free(World *world) {
     g_free(texts[i]);
   g_bytes_unref(world->quote);
   g_free(world);
+}
+
+GBytes *world_archive(const World *world) {
+  static const char *const names[] = {"ovmf.fd", "bzImage", "initramfs.cpio.gz", "metadata.json", "sha256sum.txt"};
+  TarMember members[G_N_ELEMENTS(names)];
+  g_autoptr(GPtrArray) contents = g_ptr_array_new_with_free_func(g_free);
+  for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+    g_autofree char *path = g_build_filename(world->image_dir, names[i], NULL);
+    char *content;
+    gsize len;
+    g_assert_true(g_file_get_contents(path, &content, &len, NULL));
+    g_ptr_array_add(contents, content);
+    members[i] = (TarMember){names[i], '0', content, len, NULL};
+  }
+  return tar_gz(members, G_N_ELEMENTS(names));
 }
 
 json_t *world_request(const World *world) {

@@ -2,6 +2,7 @@
  * that. */
 #pragma once
 
+#include "double.h"
 #include "tdx/simulated.h"
 
 #include <glib.h>
@@ -15,6 +16,7 @@ typedef struct {
   char *vm_config;  /* JSON text of the shape that was booted */
   GBytes *quote;
   char *event_log;
+  Double *server; /* for image downloads; has none until told otherwise */
 } World;
 
 World *world_new(void);
@@ -23,6 +25,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(World, world_free)
 
 /* vm_config with another number of CPUs, and `image_hash` (NULL: the world's). */
 char *world_vm_config(const World *world, guint cpus, const char *image_hash);
+/* The image as a server has it. */
+GBytes *world_archive(const World *world);
 char *world_path(const World *world, const char *name);
 /* Writes a file in the world's directory and returns its path. */
 char *world_write(const World *world, const char *name, const void *data, gssize len);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "measure/measure.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -73,8 +74,8 @@ static void test_bad_vm_config(void) {
       NULL};
   for (const char *const *text = bad; *text; text++) {
     g_autoptr(GError) error = NULL;
-    g_auto(VmConfig) config = {0};
-    g_assert_false(vm_config_parse(*text, &config, &error));
+    guint8 hash[KMS_IMAGE_HASH_SIZE];
+    g_assert_false(vm_config_image_hash(*text, hash, &error));
     g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID);
     g_assert_true(g_str_has_prefix(error->message, "failed to decode vm config: "));
   }
@@ -231,37 +232,40 @@ static void test_boot_info_sizes(void) {
 }
 
 static void write_cache_entry(const char *dir, const char *key, const char *digit) {
-  g_autofree char *computed = g_build_filename(dir, "computed", NULL);
-  g_autofree char *path = g_build_filename(computed, key, NULL);
-  g_autofree char *mr = g_strnfill(96, *digit);
+  g_autofree char *measurements = g_build_filename(dir, "measurements", NULL), *name = g_strconcat(key, ".json", NULL);
+  g_autofree char *path = g_build_filename(measurements, name, NULL), *mr = g_strnfill(96, *digit);
   g_autofree char *text =
-      g_strdup_printf("{\"mrtd\":\"%s\",\"rtmr0\":\"%s\",\"rtmr1\":\"%s\",\"rtmr2\":\"%s\"}", mr, mr, mr, mr);
-  (void)g_mkdir(computed, 0755);
+      g_strdup_printf("{\"version\":3,\"measured_by\":\"dstack-c 1\",\"measurements\":{\"mrtd\":\"%s\","
+                      "\"rtmr0\":\"%s\",\"rtmr1\":\"%s\",\"rtmr2\":\"%s\"}}",
+                      mr, mr, mr, mr);
+  (void)g_mkdir(measurements, 0755);
   g_assert_true(g_file_set_contents(path, text, -1, NULL));
 }
 
-static void test_image_cache(void) {
-  g_autofree char *dir = g_dir_make_tmp("dstack-kms-XXXXXX", NULL);
-  g_autoptr(OsImageChecker) checker = os_image_checker_new(dir, TRUE);
-  g_auto(VmConfig) config = {0};
+static void assert_image_refused(OsImageChecker *checker, const VerifiedEvidence *evidence, int code, const char *why) {
   g_autoptr(GError) error = NULL;
-  g_assert_true(vm_config_parse("{" SHAPE "}", &config, &error));
-  TdReport report = {0};
-  g_assert_false(os_image_check(checker, &config, &report, &error)); /* no image, no entry */
-  g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_IMPLEMENTED);
-  g_clear_error(&error);
-  write_cache_entry(dir, config.cache_key, "0");
-  g_assert_true(os_image_check(checker, &config, &report, &error));
-  report.rtmr[2][47] ^= 1;
-  g_assert_false(os_image_check(checker, &config, &report, &error));
-  g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED);
-  g_assert_nonnull(strstr(error->message, "mrs do not match (cached): rtmr2"));
-  g_clear_error(&error);
-  write_cache_entry(dir, config.cache_key, "x"); /* unreadable: ignored */
-  g_assert_false(os_image_check(checker, &config, &report, &error));
-  g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_IMPLEMENTED);
-  g_autoptr(OsImageChecker) off = os_image_checker_new(dir, FALSE);
-  g_assert_true(os_image_check(off, &config, &report, NULL));
+  g_assert_false(os_image_check(checker, "{" SHAPE "}", evidence, &error));
+  g_assert_error(error, DSTACK_ERROR, code);
+  g_assert_nonnull(strstr(error->message, why));
+}
+
+static void test_image_cache(void) {
+  g_autofree char *dir = g_dir_make_tmp("dstack-kms-XXXXXX", NULL), *key = measure_vm_cache_key("{" SHAPE "}", NULL);
+  const KmsConfig config = {.image_cache_dir = dir, .verify_image = TRUE};
+  g_autoptr(OsImageChecker) checker = os_image_checker_new(&config);
+  Quote quote = {0};
+  const VerifiedEvidence evidence = {.quote = &quote};
+  assert_image_refused(checker, &evidence, DSTACK_ERROR_NOT_FOUND, "is not in the cache"); /* no image, no entry */
+  write_cache_entry(dir, key, "0");
+  g_assert_true(os_image_check(checker, "{" SHAPE "}", &evidence, NULL));
+  quote.td.rtmr[2][47] ^= 1;
+  assert_image_refused(checker, &evidence, DSTACK_ERROR_UNVERIFIED, "mrs do not match: RTMR2 mismatch");
+  write_cache_entry(dir, key, "x"); /* unreadable: ignored */
+  assert_image_refused(checker, &evidence, DSTACK_ERROR_NOT_FOUND, "is not in the cache");
+  g_assert_true(os_image_clear(checker, "all", key, NULL));
+  g_assert_false(os_image_clear(checker, "../x", NULL, NULL));
+  g_autoptr(OsImageChecker) off = os_image_checker_new(&(KmsConfig){.image_cache_dir = dir});
+  g_assert_true(os_image_check(off, "{" SHAPE "}", &evidence, NULL));
   g_assert_true(file_remove_tree(dir, NULL));
 }
 
