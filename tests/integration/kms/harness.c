@@ -131,15 +131,20 @@ static TdxPlatform *make_platform(Kms *kms, const char *name, guint8 mrtd_byte) 
 }
 
 TdxPlatform *kms_client_platform(Kms *kms, guint8 app_byte, guint8 instance_byte, guint8 mrtd_byte) {
+  guint8 app_id[20];
+  memset(app_id, app_byte, sizeof app_id);
+  return kms_client_platform_of(kms, app_id, instance_byte, mrtd_byte);
+}
+
+TdxPlatform *kms_client_platform_of(Kms *kms, const guint8 app_id[20], guint8 instance_byte, guint8 mrtd_byte) {
   static gint counter;
   g_autofree char *name = g_strdup_printf("tee-%d", g_atomic_int_add(&counter, 1));
   TdxPlatform *platform = make_platform(kms, name, mrtd_byte);
-  guint8 app_id[20], instance_id[20], compose_hash[32];
-  memset(app_id, app_byte, sizeof app_id);
+  guint8 instance_id[20], compose_hash[32];
   memset(instance_id, instance_byte, sizeof instance_id);
   memset(compose_hash, 0xcc, sizeof compose_hash);
   emit(platform, "system-preparing", NULL, 0);
-  emit(platform, "app-id", app_id, sizeof app_id);
+  emit(platform, "app-id", app_id, 20);
   emit(platform, "compose-hash", compose_hash, sizeof compose_hash);
   emit(platform, "instance-id", instance_id, instance_byte ? sizeof instance_id : 0);
   emit(platform, "boot-mr-done", NULL, 0);

@@ -72,6 +72,8 @@ guint16 free_port(void);
 
 /* A CVM of app `app_byte` x 20, instance `instance_byte` x 20 (0: no instance id). `mrtd_byte` is its image's. */
 TdxPlatform *kms_client_platform(Kms *kms, guint8 app_byte, guint8 instance_byte, guint8 mrtd_byte);
+/* The same for an app whose id is given. */
+TdxPlatform *kms_client_platform_of(Kms *kms, const guint8 app_id[20], guint8 instance_byte, guint8 mrtd_byte);
 #define GOOD_IMAGE 0x11
 /* vm_config whose measurements the image cache knows: those of GOOD_IMAGE. */
 #define VM_CONFIG                                                                                                      \
