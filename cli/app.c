@@ -13,7 +13,8 @@ static const ContractChange changes[] = {
     {"remove-device", "removeDevice(bytes32)", VALUE_HASH, "DEVICE", "withdraw the device"},
     {"any-device", "setAllowAnyDevice(bool)", VALUE_SWITCH, "on|off", "turn running on any device"},
     {"require-tcb", "setRequireTcbUpToDate(bool)", VALUE_SWITCH, "on|off", "turn the demand for an up-to-date TCB"},
-    {"disable-upgrades", "disableUpgrades()", VALUE_NONE, NULL, "keep the contract's implementation for ever (no way back)"},
+    {"disable-upgrades", "disableUpgrades()", VALUE_NONE, NULL,
+     "keep the contract's implementation for ever (no way back)"},
     {"transfer-ownership", "transferOwnership(address)", VALUE_ADDRESS, "ACCOUNT", "offer the ownership to"},
     {"accept-ownership", "acceptOwnership()", VALUE_NONE, NULL, "accept the ownership offered"},
 };
@@ -23,9 +24,9 @@ static const char teach[] =
     "  show                               what it says now\n%s\n"
     "  export ETH_RPC_URL=http://127.0.0.1:8545\n"
     "  dstack app add-hash --app 32467b... --key-file owner.key 3f2a...\n\n"
-    "`dstack kms create-app` makes the contract. `dstack deploy --dry-run` prints a compose file's hash: allow it before you deploy or\n"
-    "update the app. Withdrawing stops no running instance; its next request for keys is refused. Each change tells what it does and\n"
-    "costs, and asks, before it is signed.";
+    "`dstack kms create-app` makes the contract. `dstack deploy --dry-run` prints a compose file's hash: allow it before\n"
+    "you deploy or update the app. Withdrawing stops no running instance; its next request for keys is refused. Each\n"
+    "change tells what it does and costs, and asks, before it is signed.";
 
 static int run(const char *verb, int argc, char **argv, const char *app_text) {
   const ContractChange *change = contract_change_find(changes, G_N_ELEMENTS(changes), verb);
@@ -43,7 +44,8 @@ static int run(const char *verb, int argc, char **argv, const char *app_text) {
 
 int cli_app(int argc, char **argv) {
   g_autofree char *app_text = NULL;
-  const GOptionEntry own[] = {{"app", 'a', 0, G_OPTION_ARG_STRING, &app_text, "the app's contract, which is its id", "APP-ID"}, {NULL}};
+  const GOptionEntry own[] = {
+      {"app", 'a', 0, G_OPTION_ARG_STRING, &app_text, "the app's contract, which is its id", "APP-ID"}, {NULL}};
   g_autofree GOptionEntry *entries = wallet_entries(own);
   g_autofree char *help = contract_change_help(changes, G_N_ELEMENTS(changes));
   g_autofree char *text = g_strdup_printf(teach, help);

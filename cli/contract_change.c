@@ -86,7 +86,8 @@ GBytes *contract_change_encode(const ContractChange *change, const char *value, 
   return g_byte_array_free_to_bytes(g_steal_pointer(&call));
 }
 
-static gboolean send(const ContractChange *change, const guint8 contract[ETH_ADDRESS_SIZE], const char *value, GError **error) {
+static gboolean send(const ContractChange *change, const guint8 contract[ETH_ADDRESS_SIZE], const char *value,
+                     GError **error) {
   g_autoptr(GBytes) call = contract_change_encode(change, value, error);
   g_auto(Wallet) wallet = {0};
   if (!call || !wallet_open_signing(&wallet, error))

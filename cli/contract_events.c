@@ -48,8 +48,8 @@ static void apply_log(GPtrArray **out, const ContractList *lists, gsize count, c
     apply(out[i], topic, &lists[i], value);
 }
 
-gboolean contract_events_read(Wallet *wallet, const guint8 contract[ETH_ADDRESS_SIZE], const ContractList *lists, gsize count,
-                              GPtrArray **out, GError **error) {
+gboolean contract_events_read(Wallet *wallet, const guint8 contract[ETH_ADDRESS_SIZE], const ContractList *lists,
+                              gsize count, GPtrArray **out, GError **error) {
   g_autoptr(GError) cause = NULL;
   g_autoptr(json_t) logs = eth_rpc_call(wallet->rpc, "eth_getLogs", query(contract), &cause);
   if (!json_is_array(logs)) {
@@ -61,7 +61,6 @@ gboolean contract_events_read(Wallet *wallet, const guint8 contract[ETH_ADDRESS_
     out[i] = g_ptr_array_new_with_free_func(g_free);
   gsize at;
   json_t *log;
-  json_array_foreach(logs, at, log)
-    apply_log(out, lists, count, log);
+  json_array_foreach(logs, at, log) apply_log(out, lists, count, log);
   return TRUE;
 }

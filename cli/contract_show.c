@@ -37,7 +37,8 @@ static gboolean show_address(Wallet *wallet, const guint8 *contract, const char 
   return TRUE;
 }
 
-static gboolean show_text(Wallet *wallet, const guint8 *contract, const char *getter, json_t *shown, const char *key, GError **error) {
+static gboolean show_text(Wallet *wallet, const guint8 *contract, const char *getter, json_t *shown, const char *key,
+                          GError **error) {
   g_autoptr(GBytes) answer = wallet_get(wallet, contract, getter, error);
   g_autofree char *text = answer ? eth_abi_get_text(answer, 0, MAX_TEXT, error) : NULL;
   if (text)
@@ -45,7 +46,8 @@ static gboolean show_text(Wallet *wallet, const guint8 *contract, const char *ge
   return text != NULL;
 }
 
-static gboolean show_flag(Wallet *wallet, const guint8 *contract, const char *getter, json_t *shown, const char *key, GError **error) {
+static gboolean show_flag(Wallet *wallet, const guint8 *contract, const char *getter, json_t *shown, const char *key,
+                          GError **error) {
   gboolean flag;
   g_autoptr(GBytes) answer = wallet_get(wallet, contract, getter, error);
   if (!answer || !eth_abi_get_bool(answer, 0, &flag, error))
@@ -99,8 +101,7 @@ static void print_list(const char *name, const json_t *list) {
   gsize i;
   json_t *entry;
   printf("%s:%s\n", name, json_array_size(list) == 0 ? " none" : "");
-  json_array_foreach(list, i, entry)
-    printf("  %s\n", json_string_value(entry));
+  json_array_foreach(list, i, entry) printf("  %s\n", json_string_value(entry));
 }
 
 static void print_shown(const json_t *shown) {
@@ -129,7 +130,8 @@ static gboolean read_kms(Wallet *wallet, const guint8 *kms, json_t *shown, GErro
     return FALSE;
   show_if_there(show_address(wallet, kms, "pendingOwner()", shown, "pendingOwner", &cause), &cause);
   if (!show_address(wallet, kms, "appImplementation()", shown, "appImplementation", error) ||
-      !show_text(wallet, kms, "gatewayAppId()", shown, "gatewayAppId", error) || !show_kms_key(wallet, kms, shown, error))
+      !show_text(wallet, kms, "gatewayAppId()", shown, "gatewayAppId", error) ||
+      !show_kms_key(wallet, kms, shown, error))
     return FALSE;
   show_lists(wallet, kms, kms_lists, G_N_ELEMENTS(kms_lists), shown);
   return TRUE;
@@ -169,7 +171,8 @@ int contract_show_kms(void) {
   guint8 kms[ETH_ADDRESS_SIZE];
   g_auto(Wallet) wallet = {0};
   g_autoptr(json_t) shown = json_object();
-  if (!wallet_kms_contract(kms, &error) || !wallet_open_reading(&wallet, &error) || !read_kms(&wallet, kms, shown, &error))
+  if (!wallet_kms_contract(kms, &error) || !wallet_open_reading(&wallet, &error) ||
+      !read_kms(&wallet, kms, shown, &error))
     return cli_fail(error);
   print_shown(shown);
   return CLI_DONE;

@@ -11,31 +11,34 @@ static const ContractChange changes[] = {
     {"add-image", "addOsImageHash(bytes32)", VALUE_HASH, "HASH", "allow the guest image"},
     {"remove-image", "removeOsImageHash(bytes32)", VALUE_HASH, "HASH", "withdraw the guest image"},
     {"add-mr", "addKmsAggregatedMr(bytes32)", VALUE_HASH, "MR", "allow KMS instances with the aggregated measurement"},
-    {"remove-mr", "removeKmsAggregatedMr(bytes32)", VALUE_HASH, "MR", "withdraw KMS instances with the aggregated measurement"},
+    {"remove-mr", "removeKmsAggregatedMr(bytes32)", VALUE_HASH, "MR",
+     "withdraw KMS instances with the aggregated measurement"},
     {"add-device", "addKmsDevice(bytes32)", VALUE_HASH, "DEVICE", "allow KMS instances on the device"},
     {"remove-device", "removeKmsDevice(bytes32)", VALUE_HASH, "DEVICE", "withdraw KMS instances on the device"},
     {"set-gateway", "setGatewayAppId(string)", VALUE_TEXT, "APP-ID", "let guests accept the gateway of app"},
     {"register-app", "registerApp(address)", VALUE_ADDRESS, "CONTRACT", "register the app contract"},
-    {"set-app-implementation", "setAppImplementation(address)", VALUE_ADDRESS, "CONTRACT", "make new apps with the implementation"},
+    {"set-app-implementation", "setAppImplementation(address)", VALUE_ADDRESS, "CONTRACT",
+     "make new apps with the implementation"},
     {"transfer-ownership", "transferOwnership(address)", VALUE_ADDRESS, "ACCOUNT", "offer the ownership to"},
     {"accept-ownership", "acceptOwnership()", VALUE_NONE, NULL, "accept the ownership offered"},
 };
 
-static const char teach[] =
-    "Which KMS you trust, and what its cluster's contract allows.\n\n"
-    "Keys you trust (~/.dstack-vmm/kms-whitelist.json): `dstack deploy` encrypts environment variables only to a key that one of them\n"
-    "signed. A KMS prints its root key when it is bootstrapped.\n"
-    "  list, add KEY, remove KEY\n\n"
-    "The cluster's contract, DstackKms:\n"
-    "  show                               what it says now\n"
-    "  deploy                             deploy the contracts\n"
-    "  create-app                         create and register an app's contract\n"
-    "  set-info FILE                      publish what the KMS's onboarding page printed\n%s\n"
-    "  export ETH_RPC_URL=http://127.0.0.1:8545 KMS_CONTRACT_ADDR=0x...\n"
-    "  dstack kms create-app --key-file owner.key --any-device --compose-hash 3f2a...\n"
-    "  dstack kms add-image --key-file owner.key 64f0...\n\n"
-    "Each change tells what it does and costs, and asks, before it is signed. Keys come from a file or the environment, never from the\n"
-    "command line. docs/governance.md walks through all of it.";
+static const char teach[] = "Which KMS you trust, and what its cluster's contract allows.\n\n"
+                            "Keys you trust (~/.dstack-vmm/kms-whitelist.json): `dstack deploy` encrypts environment "
+                            "variables only to a key that one of them\n"
+                            "signed. A KMS prints its root key when it is bootstrapped.\n"
+                            "  list, add KEY, remove KEY\n\n"
+                            "The cluster's contract, DstackKms:\n"
+                            "  show                               what it says now\n"
+                            "  deploy                             deploy the contracts\n"
+                            "  create-app                         create and register an app's contract\n"
+                            "  set-info FILE                      publish what the KMS's onboarding page printed\n%s\n"
+                            "  export ETH_RPC_URL=http://127.0.0.1:8545 KMS_CONTRACT_ADDR=0x...\n"
+                            "  dstack kms create-app --key-file owner.key --any-device --compose-hash 3f2a...\n"
+                            "  dstack kms add-image --key-file owner.key 64f0...\n\n"
+                            "Each change tells what it does and costs, and asks, before it is signed. Keys come from a "
+                            "file or the environment, never from the\n"
+                            "command line. docs/governance.md walks through all of it.";
 
 static int change_kms(const char *verb, int argc, char **argv) {
   const ContractChange *change = contract_change_find(changes, G_N_ELEMENTS(changes), verb);
@@ -66,14 +69,18 @@ static int run(const char *verb, int argc, char **argv, const KmsContractOptions
 int cli_kms(int argc, char **argv) {
   KmsContractOptions options = {0};
   const GOptionEntry own[] = {
-      {"contracts", 0, 0, G_OPTION_ARG_FILENAME, &options.contracts, "deploy: compiled contracts (kms/auth-eth/build/forge)", "DIR"},
-      {"app-implementation", 0, 0, G_OPTION_ARG_STRING, &options.app_implementation, "deploy: use this DstackApp", "ADDRESS"},
+      {"contracts", 0, 0, G_OPTION_ARG_FILENAME, &options.contracts,
+       "deploy: compiled contracts (kms/auth-eth/build/forge)", "DIR"},
+      {"app-implementation", 0, 0, G_OPTION_ARG_STRING, &options.app_implementation, "deploy: use this DstackApp",
+       "ADDRESS"},
       {"owner", 0, 0, G_OPTION_ARG_STRING, &options.owner, "create-app: who governs the app (the signer)", "ADDRESS"},
       {"device", 0, 0, G_OPTION_ARG_STRING, &options.device, "create-app: a device to allow", "HASH"},
       {"compose-hash", 0, 0, G_OPTION_ARG_STRING, &options.compose_hash, "create-app: a compose file to allow", "HASH"},
       {"any-device", 0, 0, G_OPTION_ARG_NONE, &options.any_device, "create-app: any device may run the app", NULL},
-      {"require-tcb", 0, 0, G_OPTION_ARG_NONE, &options.require_tcb, "create-app: only platforms whose TCB is up to date", NULL},
-      {"disable-upgrades", 0, 0, G_OPTION_ARG_NONE, &options.disable_upgrades, "create-app: never replace the implementation", NULL},
+      {"require-tcb", 0, 0, G_OPTION_ARG_NONE, &options.require_tcb,
+       "create-app: only platforms whose TCB is up to date", NULL},
+      {"disable-upgrades", 0, 0, G_OPTION_ARG_NONE, &options.disable_upgrades,
+       "create-app: never replace the implementation", NULL},
       {NULL}};
   g_autofree GOptionEntry *entries = wallet_entries(own);
   g_autofree char *help = contract_change_help(changes, G_N_ELEMENTS(changes));
@@ -81,7 +88,8 @@ int cli_kms(int argc, char **argv) {
   if (!cli_parse(&argc, &argv, entries, "VERB ...", text))
     return CLI_USAGE;
   int status = argc > 1 ? run(argv[1], argc - 2, argv + 2, &options) : cli_usage("expected a verb");
-  char *strings[] = {options.contracts, options.app_implementation, options.owner, options.device, options.compose_hash};
+  char *strings[] = {options.contracts, options.app_implementation, options.owner, options.device,
+                     options.compose_hash};
   for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
     g_free(strings[i]);
   return status;

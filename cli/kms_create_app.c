@@ -28,17 +28,20 @@ static GBytes *encode(const KmsContractOptions *options, const guint8 owner[ETH_
   eth_abi_add_uint(call, options->disable_upgrades ? 1 : 0);
   eth_abi_add_uint(call, options->require_tcb ? 1 : 0);
   eth_abi_add_uint(call, options->any_device ? 1 : 0);
-  if (!add_hash(call, options->device, "--device", error) || !add_hash(call, options->compose_hash, "--compose-hash", error))
+  if (!add_hash(call, options->device, "--device", error) ||
+      !add_hash(call, options->compose_hash, "--compose-hash", error))
     return NULL;
   return g_byte_array_free_to_bytes(g_steal_pointer(&call));
 }
 
 static char *describe(const KmsContractOptions *options, const char *owner) {
-  return g_strdup_printf("create an app's contract\n  owner     %s\n  devices   %s\n  compose   %s\n  tcb       %s\n  upgrades  %s", owner,
-                         options->any_device ? "any" : options->device ? options->device : "none yet",
-                         options->compose_hash ? options->compose_hash : "none yet",
-                         options->require_tcb ? "must be up to date" : "any",
-                         options->disable_upgrades ? "never" : "by its owner");
+  return g_strdup_printf(
+      "create an app's contract\n  owner     %s\n  devices   %s\n  compose   %s\n  tcb       %s\n  upgrades  %s", owner,
+      options->any_device ? "any"
+      : options->device   ? options->device
+                          : "none yet",
+      options->compose_hash ? options->compose_hash : "none yet", options->require_tcb ? "must be up to date" : "any",
+      options->disable_upgrades ? "never" : "by its owner");
 }
 
 static gboolean is_creation(const json_t *log, const char *topic, const char *kms) {
@@ -48,7 +51,8 @@ static gboolean is_creation(const json_t *log, const char *topic, const char *km
 }
 
 /* The new contract's address, from the event of the KMS contract. */
-static gboolean find_app(const json_t *receipt, const guint8 kms[ETH_ADDRESS_SIZE], guint8 out[ETH_ADDRESS_SIZE], GError **error) {
+static gboolean find_app(const json_t *receipt, const guint8 kms[ETH_ADDRESS_SIZE], guint8 out[ETH_ADDRESS_SIZE],
+                         GError **error) {
   guint8 digest[KECCAK256_SIZE];
   digest_keccak256(EVENT, strlen(EVENT), digest);
   g_autofree char *digits = hex_encode(digest, sizeof digest), *topic = g_strconcat("0x", digits, NULL);
@@ -61,7 +65,8 @@ static gboolean find_app(const json_t *receipt, const guint8 kms[ETH_ADDRESS_SIZ
     g_autoptr(GBytes) word = eth_rpc_result_bytes(json_array_get(json_object_get(log, "topics"), 1), "event", error);
     return word && eth_abi_get_address(word, 0, out, error);
   }
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "the transaction tells of no new app: is this a DstackKms contract?");
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID,
+              "the transaction tells of no new app: is this a DstackKms contract?");
   return FALSE;
 }
 

@@ -17,15 +17,17 @@ static gboolean deploy(Wallet *wallet, GBytes *code, const char *what, guint8 ou
   return eth_address_parse(text ? text : "", out, "the node's receipt", error);
 }
 
-static gboolean deploy_named(Wallet *wallet, const char *dir, const char *name, guint8 out[ETH_ADDRESS_SIZE], GError **error) {
+static gboolean deploy_named(Wallet *wallet, const char *dir, const char *name, guint8 out[ETH_ADDRESS_SIZE],
+                             GError **error) {
   g_autoptr(GBytes) code = contract_code_load(dir, name, error);
   g_autofree char *what = g_strdup_printf("deploy the implementation of %s", name);
   return code && deploy(wallet, code, what, out, error);
 }
 
 /* The proxy's code, then its constructor's arguments: the implementation, and the call that sets the proxy up. */
-static GBytes *proxy_code(const char *dir, const guint8 implementation[ETH_ADDRESS_SIZE], const guint8 owner[ETH_ADDRESS_SIZE],
-                          const guint8 app_implementation[ETH_ADDRESS_SIZE], GError **error) {
+static GBytes *proxy_code(const char *dir, const guint8 implementation[ETH_ADDRESS_SIZE],
+                          const guint8 owner[ETH_ADDRESS_SIZE], const guint8 app_implementation[ETH_ADDRESS_SIZE],
+                          GError **error) {
   g_autoptr(GBytes) code = contract_code_load(dir, "ERC1967Proxy", error);
   if (!code)
     return NULL;
@@ -51,9 +53,10 @@ static gboolean deploy_all(const KmsContractOptions *options, Deployed *out, GEr
   g_auto(Wallet) wallet = {0};
   if (!wallet_open_signing(&wallet, error))
     return FALSE;
-  gboolean ready = options->app_implementation
-                       ? eth_address_parse(options->app_implementation, out->app_implementation, "--app-implementation", error)
-                       : deploy_named(&wallet, options->contracts, "DstackApp", out->app_implementation, error);
+  gboolean ready =
+      options->app_implementation
+          ? eth_address_parse(options->app_implementation, out->app_implementation, "--app-implementation", error)
+          : deploy_named(&wallet, options->contracts, "DstackApp", out->app_implementation, error);
   if (!ready || !deploy_named(&wallet, options->contracts, "DstackKms", out->kms_implementation, error))
     return FALSE;
   g_autoptr(GBytes) code =
@@ -67,9 +70,11 @@ int kms_contract_deploy(const KmsContractOptions *options) {
   if (!deploy_all(options, &deployed, &error))
     return cli_fail(error);
   g_autofree char *proxy = eth_address_format(deployed.proxy);
-  g_autofree char *kms = eth_address_format(deployed.kms_implementation), *app = eth_address_format(deployed.app_implementation);
+  g_autofree char *kms = eth_address_format(deployed.kms_implementation),
+                  *app = eth_address_format(deployed.app_implementation);
   if (cli_options.json) {
-    g_autoptr(json_t) answer = json_pack("{s:s,s:s,s:s}", "kmsContract", proxy, "kmsImplementation", kms, "appImplementation", app);
+    g_autoptr(json_t) answer =
+        json_pack("{s:s,s:s,s:s}", "kmsContract", proxy, "kmsImplementation", kms, "appImplementation", app);
     g_autofree char *text = json_print(answer);
     puts(text);
   } else {

@@ -53,7 +53,8 @@ static GBytes *encode(GBytes *const fields[N_FIELDS]) {
 static GBytes *encode_file(const char *path, GError **error) {
   g_autoptr(json_t) info = json_parse_file(path, MAX_FILE, error);
   GBytes *fields[N_FIELDS] = {0};
-  GBytes *call = info && json_require_object(info, path, error) && read_fields(info, fields, error) ? encode(fields) : NULL;
+  GBytes *call =
+      info && json_require_object(info, path, error) && read_fields(info, fields, error) ? encode(fields) : NULL;
   for (guint i = 0; i < N_FIELDS; i++)
     g_clear_pointer(&fields[i], g_bytes_unref);
   return call;

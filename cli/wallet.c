@@ -18,8 +18,10 @@ GOptionEntry *wallet_entries(const GOptionEntry *own) {
   WalletOptions *to = &wallet_options;
   const GOptionEntry entries[] = {
       {"rpc", 0, 0, G_OPTION_ARG_STRING, &to->rpc, "a node of the chain (or ETH_RPC_URL)", "URL"},
-      {"kms-contract", 0, 0, G_OPTION_ARG_STRING, &to->contract, "the DstackKms proxy (or KMS_CONTRACT_ADDR)", "ADDRESS"},
-      {"key-file", 0, 0, G_OPTION_ARG_FILENAME, &to->key_file, "file with the key that signs, 64 hex digits (or PRIVATE_KEY)", "FILE"},
+      {"kms-contract", 0, 0, G_OPTION_ARG_STRING, &to->contract, "the DstackKms proxy (or KMS_CONTRACT_ADDR)",
+       "ADDRESS"},
+      {"key-file", 0, 0, G_OPTION_ARG_FILENAME, &to->key_file,
+       "file with the key that signs, 64 hex digits (or PRIVATE_KEY)", "FILE"},
       {"chain-id", 0, 0, G_OPTION_ARG_INT64, &to->chain_id, "refuse a node of another chain", "N"},
       {"yes", 'y', 0, G_OPTION_ARG_NONE, &to->yes, "do not ask before signing", NULL},
   };
@@ -88,7 +90,8 @@ gboolean wallet_kms_contract(guint8 out[ETH_ADDRESS_SIZE], GError **error) {
   const char *text = wallet_options.contract ? wallet_options.contract : g_getenv("KMS_CONTRACT_ADDR");
   if (text && *text)
     return eth_address_parse(text, out, "the KMS contract", error);
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "name the DstackKms proxy: --kms-contract ADDRESS, or KMS_CONTRACT_ADDR");
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID,
+              "name the DstackKms proxy: --kms-contract ADDRESS, or KMS_CONTRACT_ADDR");
   return FALSE;
 }
 
@@ -116,15 +119,16 @@ static void describe(const Wallet *wallet, const EthTransaction *transaction, co
   fprintf(stderr, "About to %s\n", what);
   if (contract)
     fprintf(stderr, "  contract  %s\n", contract);
-  fprintf(stderr, "  signed by %s\n  chain     %" G_GUINT64_FORMAT " (%s)\n  costs     at most %s\n", signer, wallet->account.chain_id,
-          wallet->label, cost);
+  fprintf(stderr, "  signed by %s\n  chain     %" G_GUINT64_FORMAT " (%s)\n  costs     at most %s\n", signer,
+          wallet->account.chain_id, wallet->label, cost);
 }
 
 static gboolean agreed(GError **error) {
   if (wallet_options.yes)
     return TRUE;
   if (!isatty(STDIN_FILENO)) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "nobody to ask: standard input is no terminal; --yes signs without asking");
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED,
+                "nobody to ask: standard input is no terminal; --yes signs without asking");
     return FALSE;
   }
   fputs("Sign and send? [y/N] ", stderr);

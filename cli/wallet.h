@@ -7,11 +7,11 @@
 
 /* Options of all verbs that look at a chain. */
 typedef struct {
-  char *rpc;      /* --rpc, else ETH_RPC_URL */
-  char *contract; /* --kms-contract, else KMS_CONTRACT_ADDR */
-  char *key_file; /* --key-file, else the key is taken from PRIVATE_KEY */
+  char *rpc;       /* --rpc, else ETH_RPC_URL */
+  char *contract;  /* --kms-contract, else KMS_CONTRACT_ADDR */
+  char *key_file;  /* --key-file, else the key is taken from PRIVATE_KEY */
   gint64 chain_id; /* --chain-id; 0: whichever the node is of */
-  gboolean yes;   /* --yes */
+  gboolean yes;    /* --yes */
 } WalletOptions;
 extern WalletOptions wallet_options;
 /* Own `entries` (may be NULL) with those options behind. Freed with g_free(). */
@@ -19,8 +19,8 @@ GOptionEntry *wallet_entries(const GOptionEntry *own);
 
 typedef struct {
   EthRpc *rpc;
-  char *label;  /* of the node */
-  Secret *key;  /* NULL when only reading */
+  char *label; /* of the node */
+  Secret *key; /* NULL when only reading */
   EthAccount account;
 } Wallet;
 void wallet_clear(Wallet *wallet);
@@ -37,6 +37,6 @@ GBytes *wallet_read(Wallet *wallet, const guint8 contract[ETH_ADDRESS_SIZE], GBy
 /* The same for a function without parameters, such as "owner()". */
 GBytes *wallet_get(Wallet *wallet, const guint8 contract[ETH_ADDRESS_SIZE], const char *signature, GError **error);
 
-/* Says what is to be done, what it may cost and who signs; asks (unless --yes); signs, sends, waits. `what` completes "about to ...".
- * Returns the receipt, NULL with *error; error DENIED when the person said no. */
+/* Says what is to be done, what it may cost and who signs; asks (unless --yes); signs, sends, waits. `what` completes
+ * "about to ...". Returns the receipt, NULL with *error; error DENIED when the person said no. */
 json_t *wallet_send(Wallet *wallet, const guint8 *contract, GBytes *data, const char *what, GError **error);

@@ -21,18 +21,14 @@ static gboolean same_hex(const char *entry, const char *digits, gsize n_digits) 
 static gboolean lists_hex(const json_t *list, const char *digits, gsize n_digits) {
   gsize i;
   json_t *entry;
-  json_array_foreach(list, i, entry)
-    if (same_hex(json_string_value(entry), digits, n_digits))
-      return TRUE;
+  json_array_foreach(list, i, entry) if (same_hex(json_string_value(entry), digits, n_digits)) return TRUE;
   return FALSE;
 }
 
 static gboolean lists_text(const json_t *list, const char *text) {
   gsize i;
   json_t *entry;
-  json_array_foreach(list, i, entry)
-    if (strcmp(json_string_value(entry), text) == 0)
-      return TRUE;
+  json_array_foreach(list, i, entry) if (strcmp(json_string_value(entry), text) == 0) return TRUE;
   return FALSE;
 }
 
@@ -64,9 +60,8 @@ static const char *refuse_kms(const json_t *policy, const AuthQuestion *question
 static const json_t *find_app(const json_t *policy, const char *app_id) {
   const char *name;
   json_t *app;
-  json_object_foreach(json_object_get(policy, "apps"), name, app)
-    if (same_hex(name, app_id, ADDRESS_DIGITS))
-      return app;
+  json_object_foreach(json_object_get(policy, "apps"), name,
+                      app) if (same_hex(name, app_id, ADDRESS_DIGITS)) return app;
   return NULL;
 }
 
@@ -112,7 +107,8 @@ static json_t *read_policy(const AllowListFile *file) {
   return NULL;
 }
 
-static gboolean decide(gpointer self, AuthSubject subject, const AuthQuestion *question, AuthDecision *out, GError **error) {
+static gboolean decide(gpointer self, AuthSubject subject, const AuthQuestion *question, AuthDecision *out,
+                       GError **error) {
   (void)error; /* a policy that can't be read is an empty one */
   g_autoptr(json_t) policy = read_policy(self);
   allow_list_decide(policy, subject, question, out);
@@ -123,9 +119,10 @@ static json_t *info(gpointer self, GError **error) {
   (void)error;
   g_autoptr(json_t) policy = read_policy(self);
   const char *implementation = text_or(policy, "appImplementation", ZERO_ADDRESS);
-  return json_pack("{s:s,s:s,s:I,s:s,s:s}", "kmsContractAddr", text_or(policy, "kmsContractAddr", ZERO_ADDRESS), "gatewayAppId",
-                   text_or(policy, "gatewayAppId", ""), "chainId", json_integer_value(json_object_get(policy, "chainId")),
-                   "appAuthImplementation", implementation, "appImplementation", implementation);
+  return json_pack("{s:s,s:s,s:I,s:s,s:s}", "kmsContractAddr", text_or(policy, "kmsContractAddr", ZERO_ADDRESS),
+                   "gatewayAppId", text_or(policy, "gatewayAppId", ""), "chainId",
+                   json_integer_value(json_object_get(policy, "chainId")), "appAuthImplementation", implementation,
+                   "appImplementation", implementation);
 }
 
 AuthBackend allow_list_backend(AllowListFile *file) { return (AuthBackend){decide, info, file}; }

@@ -1,4 +1,5 @@
-/* Allow-lists in a JSON file (spec: contracts 7.5, with its improvements: exact lengths, and an empty list allows nobody). */
+/* Allow-lists in a JSON file (spec: contracts 7.5, with its improvements: exact lengths, and an empty list allows
+ * nobody). */
 #pragma once
 
 #include "kms/auth/backend.h"

@@ -1,4 +1,5 @@
-/* The shape of an allow-list file: one value of a wrong type makes the whole policy void, for nobody knows what was meant. */
+/* The shape of an allow-list file: one value of a wrong type makes the whole policy void, for nobody knows what was
+ * meant. */
 #include "kms/auth/allow_list.h"
 
 #include "base/error.h"
@@ -19,9 +20,8 @@ static gboolean is_hash(const char *text) {
 static gboolean is_list(const json_t *value, gboolean of_hashes) {
   gsize i;
   json_t *entry;
-  json_array_foreach(value, i, entry)
-    if (!json_is_string(entry) || (of_hashes && !is_hash(json_string_value(entry))))
-      return FALSE;
+  json_array_foreach(value, i, entry) if (!json_is_string(entry) ||
+                                          (of_hashes && !is_hash(json_string_value(entry)))) return FALSE;
   return json_is_array(value);
 }
 
@@ -41,13 +41,15 @@ static gboolean has_kind(const json_t *value, Kind kind) {
   return FALSE;
 }
 
-static gboolean check_members(const json_t *object, const char *what, const Member *members, gsize count, GError **error) {
+static gboolean check_members(const json_t *object, const char *what, const Member *members, gsize count,
+                              GError **error) {
   if (!json_require_object(object, what, error))
     return FALSE;
   for (gsize i = 0; i < count; i++) {
     const json_t *value = json_object_get(object, members[i].key);
     if (value && !has_kind(value, members[i].kind)) {
-      g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s.%s: wrong type, or a hash that is not 32 bytes", what, members[i].key);
+      g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s.%s: wrong type, or a hash that is not 32 bytes", what,
+                  members[i].key);
       return FALSE;
     }
   }
@@ -60,20 +62,19 @@ static gboolean check_apps(const json_t *apps, GError **error) {
   json_t *app;
   if (!json_require_object(apps, "apps", error))
     return FALSE;
-  json_object_foreach((json_t *)apps, name, app)
-    if (!check_members(app, "app", members, G_N_ELEMENTS(members), error))
-      return FALSE;
+  json_object_foreach((json_t *)apps, name,
+                      app) if (!check_members(app, "app", members, G_N_ELEMENTS(members), error)) return FALSE;
   return TRUE;
 }
 
 gboolean allow_list_check(const json_t *policy, GError **error) {
   static const Member members[] = {
-      {"gatewayAppId", TEXT},        {"kmsContractAddr", TEXT},     {"chainId", NUMBER},
-      {"appImplementation", TEXT},   {"osImages", HASHES},          {"allowedTcbStatuses", TEXTS},
-      {"allowedAdvisoryIds", TEXTS},
+      {"gatewayAppId", TEXT}, {"kmsContractAddr", TEXT},     {"chainId", NUMBER},           {"appImplementation", TEXT},
+      {"osImages", HASHES},   {"allowedTcbStatuses", TEXTS}, {"allowedAdvisoryIds", TEXTS},
   };
   static const Member kms_members[] = {{"mrAggregated", HASHES}, {"devices", HASHES}, {"allowAnyDevice", FLAG}};
   const json_t *kms = json_object_get(policy, "kms"), *apps = json_object_get(policy, "apps");
   return check_members(policy, "policy", members, G_N_ELEMENTS(members), error) &&
-         (!kms || check_members(kms, "kms", kms_members, G_N_ELEMENTS(kms_members), error)) && (!apps || check_apps(apps, error));
+         (!kms || check_members(kms, "kms", kms_members, G_N_ELEMENTS(kms_members), error)) &&
+         (!apps || check_apps(apps, error));
 }

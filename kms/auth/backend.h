@@ -18,7 +18,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AuthDecision, auth_decision_clear)
 /* Called from several threads at once. */
 typedef struct {
   /* Decides, or fails: a failure is answered as a refusal. */
-  gboolean (*decide)(gpointer self, AuthSubject subject, const AuthQuestion *question, AuthDecision *out, GError **error);
+  gboolean (*decide)(gpointer self, AuthSubject subject, const AuthQuestion *question, AuthDecision *out,
+                     GError **error);
   /* The object that GET / answers, without "status". New reference, or NULL with *error. */
   json_t *(*info)(gpointer self, GError **error);
   gpointer self;

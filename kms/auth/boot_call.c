@@ -57,7 +57,8 @@ GBytes *boot_call_encode(AuthSubject subject, const AuthQuestion *question) {
 
 gboolean boot_call_decode(GBytes *answer, gboolean *allowed, char **reason, GError **error) {
   if (g_bytes_get_size(answer) < MIN_ANSWER_WORDS * ETH_WORD_SIZE) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "contract answer: too short: is there a contract at this address?");
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID,
+                "contract answer: too short: is there a contract at this address?");
     return FALSE;
   }
   if (!eth_abi_get_bool(answer, 0, allowed, error))

@@ -49,7 +49,8 @@ void chain_free(Chain *chain) {
 }
 
 static gboolean same_decision(const AuthDecision *a, const AuthDecision *b) {
-  return a->allowed == b->allowed && strcmp(a->reason, b->reason) == 0 && strcmp(a->gateway_app_id, b->gateway_app_id) == 0;
+  return a->allowed == b->allowed && strcmp(a->reason, b->reason) == 0 &&
+         strcmp(a->gateway_app_id, b->gateway_app_id) == 0;
 }
 
 /* Adds one node's word to what is agreed so far. FALSE when it contradicts. */
@@ -83,12 +84,13 @@ static gboolean ask_nodes(Chain *chain, GBytes *question, AuthDecision *agreed, 
   }
   if (votes >= chain->config->quorum)
     return TRUE;
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNAVAILABLE, "%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " nodes answered", votes,
-              chain->config->quorum);
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNAVAILABLE,
+              "%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " nodes answered", votes, chain->config->quorum);
   return FALSE;
 }
 
-static gboolean decide(gpointer self, AuthSubject subject, const AuthQuestion *question, AuthDecision *out, GError **error) {
+static gboolean decide(gpointer self, AuthSubject subject, const AuthQuestion *question, AuthDecision *out,
+                       GError **error) {
   Chain *chain = self;
   g_autoptr(GBytes) call = boot_call_encode(subject, question);
   if (decision_cache_get(chain->cache, call, out))

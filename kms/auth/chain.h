@@ -1,7 +1,7 @@
 /* Decisions of the contracts, read from one or several nodes of their chain.
  *
- * A decision and the gateway's app id come from one block. A node that fails in any way is passed over; when too few are left, there
- * is no decision. With a quorum, nodes that contradict each other make no decision either. */
+ * A decision and the gateway's app id come from one block. A node that fails in any way is passed over; when too few
+ * are left, there is no decision. With a quorum, nodes that contradict each other make no decision either. */
 #pragma once
 
 #include "kms/auth/backend.h"

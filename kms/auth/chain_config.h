@@ -10,7 +10,7 @@
 #define CHAIN_MAX_NODES 8
 
 typedef struct {
-  char **node_urls; /* 1 to CHAIN_MAX_NODES, the first is preferred */
+  char **node_urls;    /* 1 to CHAIN_MAX_NODES, the first is preferred */
   char *contract_text; /* as configured */
   guint8 contract[ETH_ADDRESS_SIZE];
   guint64 chain_id;      /* 0: not checked */

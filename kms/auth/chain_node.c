@@ -23,8 +23,8 @@ static gboolean check_chain_id(const ChainConfig *config, const json_t *result, 
     return FALSE;
   if (config->chain_id == 0 || config->chain_id == *chain_id)
     return TRUE;
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "the node is of chain %" G_GUINT64_FORMAT ", not of %" G_GUINT64_FORMAT,
-              *chain_id, config->chain_id);
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED,
+              "the node is of chain %" G_GUINT64_FORMAT ", not of %" G_GUINT64_FORMAT, *chain_id, config->chain_id);
   return FALSE;
 }
 
@@ -81,7 +81,8 @@ static gboolean read_decision(json_t *const *results, AuthDecision *out, GError 
   return TRUE;
 }
 
-gboolean chain_node_decide(EthRpc *node, const ChainConfig *config, GBytes *question, AuthDecision *out, GError **error) {
+gboolean chain_node_decide(EthRpc *node, const ChainConfig *config, GBytes *question, AuthDecision *out,
+                           GError **error) {
   g_autofree char *block = find_block(node, config, error);
   if (!block)
     return FALSE;
@@ -105,8 +106,8 @@ static json_t *read_info(json_t *const *results, const ChainConfig *config, GErr
   if (!answer || !eth_abi_get_address(answer, 0, address, error))
     return NULL;
   g_autofree char *implementation = eth_address_format(address);
-  return json_pack("{s:s,s:I,s:s,s:s}", "gatewayAppId", gateway, "chainId", (json_int_t)chain_id, "appAuthImplementation",
-                   implementation, "appImplementation", implementation);
+  return json_pack("{s:s,s:I,s:s,s:s}", "gatewayAppId", gateway, "chainId", (json_int_t)chain_id,
+                   "appAuthImplementation", implementation, "appImplementation", implementation);
 }
 
 json_t *chain_node_info(EthRpc *node, const ChainConfig *config, GError **error) {

@@ -9,7 +9,7 @@ typedef struct {
 
 struct DecisionCache {
   GMutex lock;
-  gint64 lifetime; /* microseconds */
+  gint64 lifetime;     /* microseconds */
   GHashTable *entries; /* GBytes * to Entry * */
 };
 

@@ -69,8 +69,8 @@ const char *auth_environment_get(AuthEnvironment *environment, const char *name,
   return value && *value ? value : fallback;
 }
 
-gboolean auth_environment_uint(AuthEnvironment *environment, const char *name, guint64 fallback, guint64 max, guint64 *out,
-                               GError **error) {
+gboolean auth_environment_uint(AuthEnvironment *environment, const char *name, guint64 fallback, guint64 max,
+                               guint64 *out, GError **error) {
   const char *text = auth_environment_get(environment, name, NULL);
   *out = fallback;
   if (!text)
@@ -78,6 +78,7 @@ gboolean auth_environment_uint(AuthEnvironment *environment, const char *name, g
   gboolean leading_zero = text[0] == '0' && text[1];
   if (!leading_zero && g_ascii_string_to_unsigned(text, 10, 0, max, out, NULL))
     return TRUE;
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s: expected a whole number of at most %" G_GUINT64_FORMAT, name, max);
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s: expected a whole number of at most %" G_GUINT64_FORMAT,
+              name, max);
   return FALSE;
 }

@@ -16,9 +16,11 @@ static gboolean lists(const char *list, const char *digits) {
   return FALSE;
 }
 
-static gboolean allow_if_listed(AuthEnvironment *environment, const char *policy, const AuthQuestion *question, char **reason) {
+static gboolean allow_if_listed(AuthEnvironment *environment, const char *policy, const AuthQuestion *question,
+                                char **reason) {
   gboolean by_device = strcmp(policy, "allowlist-device") == 0;
-  const char *list = auth_environment_get(environment, by_device ? "MOCK_ALLOWED_DEVICE_IDS" : "MOCK_ALLOWED_MR_AGGREGATED", "");
+  const char *list =
+      auth_environment_get(environment, by_device ? "MOCK_ALLOWED_DEVICE_IDS" : "MOCK_ALLOWED_MR_AGGREGATED", "");
   const char *value = by_device ? question->device_id : question->mr_aggregated;
   gboolean listed = lists(list, value);
   *reason = !*list ? g_strdup_printf("mock policy: %s with empty list", policy)
@@ -34,7 +36,8 @@ static gboolean judge(AuthEnvironment *environment, AuthSubject subject, const A
   if (strcmp(policy, "allowlist-device") == 0 || strcmp(policy, "allowlist-mr") == 0)
     return allow_if_listed(environment, policy, question, reason);
   gboolean allow_all = strcmp(policy, "allow-all") == 0;
-  const char *denied = subject == AUTH_APP ? "deny-app" : "deny-kms", *other = subject == AUTH_APP ? "deny-kms" : "deny-app";
+  const char *denied = subject == AUTH_APP ? "deny-app" : "deny-kms",
+             *other = subject == AUTH_APP ? "deny-kms" : "deny-app";
   gboolean allowed = allow_all || strcmp(policy, other) == 0;
   if (allow_all)
     *reason = g_strdup_printf("mock %s always allowed", what);
@@ -49,7 +52,8 @@ static const char *gateway_app_id(AuthEnvironment *environment) {
   return auth_environment_get(environment, "MOCK_GATEWAY_APP_ID", "0xmockgateway1234567890123456789012345678");
 }
 
-static gboolean decide(gpointer self, AuthSubject subject, const AuthQuestion *question, AuthDecision *out, GError **error) {
+static gboolean decide(gpointer self, AuthSubject subject, const AuthQuestion *question, AuthDecision *out,
+                       GError **error) {
   (void)error; /* a developer's word is always there */
   out->allowed = judge(self, subject, question, &out->reason);
   out->gateway_app_id = g_strdup(out->allowed ? gateway_app_id(self) : "");
@@ -65,9 +69,10 @@ static json_t *info(gpointer self, GError **error) {
   const char *url = auth_environment_get(self, "ETH_RPC_URL", "");
   g_autofree char *label = *url ? eth_rpc_label(url) : g_strdup("");
   return json_pack("{s:s,s:s,s:s,s:I,s:s,s:s,s:s}", "kmsContractAddr",
-                   auth_environment_get(self, "KMS_CONTRACT_ADDR", "0xmockcontract1234567890123456789012345678"), "ethRpcUrl", label,
-                   "gatewayAppId", gateway_app_id(self), "chainId", (json_int_t)chain_id, "appAuthImplementation", implementation,
-                   "appImplementation", implementation, "note", "decisions come from MOCK_POLICY: for development only");
+                   auth_environment_get(self, "KMS_CONTRACT_ADDR", "0xmockcontract1234567890123456789012345678"),
+                   "ethRpcUrl", label, "gatewayAppId", gateway_app_id(self), "chainId", (json_int_t)chain_id,
+                   "appAuthImplementation", implementation, "appImplementation", implementation, "note",
+                   "decisions come from MOCK_POLICY: for development only");
 }
 
 AuthBackend mock_backend(AuthEnvironment *environment) { return (AuthBackend){decide, info, environment}; }

@@ -38,7 +38,7 @@ static char *normalized_hex(const json_t *value, gsize max_digits) {
     return NULL;
   const char *digits = g_str_has_prefix(text, "0x") || g_str_has_prefix(text, "0X") ? text + 2 : text;
   gsize len = strspn(digits, "0123456789abcdefABCDEF");
-  return digits[len] == 0 && len <= max_digits ? g_ascii_strdown(digits, -1) : NULL;
+  return len <= max_digits && digits[len] == 0 ? g_ascii_strdown(digits, -1) : NULL;
 }
 
 static gboolean read_values(const json_t *body, AuthQuestion *out) {

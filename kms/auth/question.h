@@ -1,15 +1,16 @@
-/* What a KMS asks its webhook: may this CVM have its app's keys, may this KMS have the root keys? (spec: contracts 7.2) */
+/* What a KMS asks its webhook: may this CVM have its app's keys, may this KMS have the root keys? (spec: contracts 7.2)
+ */
 #pragma once
 
 #include <glib.h>
 
 typedef enum { AUTH_APP, AUTH_KMS } AuthSubject;
 
-/* Byte values are lower-case hex digits without "0x", possibly none, never more than their field holds; whoever compares them decides
- * what a short one means. */
+/* Byte values are lower-case hex digits without "0x", possibly none, never more than their field holds; whoever
+ * compares them decides what a short one means. */
 typedef struct {
-  char *app_id, *instance_id;                                                     /* at most 40 digits */
-  char *compose_hash, *device_id, *mr_aggregated, *mr_system, *os_image_hash;     /* at most 64 digits */
+  char *app_id, *instance_id;                                                 /* at most 40 digits */
+  char *compose_hash, *device_id, *mr_aggregated, *mr_system, *os_image_hash; /* at most 64 digits */
   char *tcb_status;
   char **advisory_ids; /* NULL-terminated */
 } AuthQuestion;

@@ -26,7 +26,8 @@ static void reply_json(PrpcHttpRequest *request, int status, json_t *body) {
   prpc_http_reply(request, status, "application/json; charset=utf-8", text, strlen(text), NULL);
 }
 
-static void reply_decision(PrpcHttpRequest *request, int status, gboolean allowed, const char *reason, const char *gateway) {
+static void reply_decision(PrpcHttpRequest *request, int status, gboolean allowed, const char *reason,
+                           const char *gateway) {
   reply_json(request, status,
              json_pack("{s:b,s:s,s:s}", "isAllowed", allowed, "reason", reason, "gatewayAppId", gateway));
 }
@@ -44,7 +45,8 @@ static gboolean is_json(PrpcHttpRequest *request, gboolean *is_text) {
   return g_ascii_strcasecmp(type, "application/json") == 0;
 }
 
-static void decide(PrpcHttpRequest *request, const AuthBackend *backend, AuthSubject subject, const AuthQuestion *question) {
+static void decide(PrpcHttpRequest *request, const AuthBackend *backend, AuthSubject subject,
+                   const AuthQuestion *question) {
   g_autoptr(GError) error = NULL;
   g_auto(AuthDecision) decision = {0};
   const char *name = subject == AUTH_APP ? "app" : "kms";
@@ -53,8 +55,8 @@ static void decide(PrpcHttpRequest *request, const AuthBackend *backend, AuthSub
     reply_decision(request, 200, FALSE, UNAVAILABLE, "");
     return;
   }
-  log_info("%s %s %s%s%s", decision.allowed ? "allowed" : "refused", name, question->app_id, *decision.reason ? ": " : "",
-           decision.reason);
+  log_info("%s %s %s%s%s", decision.allowed ? "allowed" : "refused", name, question->app_id,
+           *decision.reason ? ": " : "", decision.reason);
   reply_decision(request, 200, decision.allowed, decision.reason, decision.gateway_app_id);
 }
 

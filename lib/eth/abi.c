@@ -16,7 +16,9 @@ void eth_abi_add_selector(GByteArray *out, const char *signature) {
 
 gsize eth_abi_padded(gsize len) { return (len + ETH_WORD_SIZE - 1) / ETH_WORD_SIZE * ETH_WORD_SIZE; }
 
-void eth_abi_add_word(GByteArray *out, const guint8 word[ETH_WORD_SIZE]) { g_byte_array_append(out, word, ETH_WORD_SIZE); }
+void eth_abi_add_word(GByteArray *out, const guint8 word[ETH_WORD_SIZE]) {
+  g_byte_array_append(out, word, ETH_WORD_SIZE);
+}
 
 static void add_right_aligned(GByteArray *out, const void *data, gsize len) {
   guint8 word[ETH_WORD_SIZE] = {0};
@@ -56,7 +58,8 @@ static const guint8 *low_bytes(GBytes *answer, gsize index, gsize len, GError **
   const guint8 *word = word_at(answer, index, error);
   if (!word || memcmp(word, zeros, ETH_WORD_SIZE - len) == 0)
     return word ? word + ETH_WORD_SIZE - len : NULL;
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "contract answer: word %" G_GSIZE_FORMAT " is out of range", index);
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "contract answer: word %" G_GSIZE_FORMAT " is out of range",
+              index);
   return NULL;
 }
 

@@ -1,7 +1,8 @@
 /* The contract ABI of Ethereum, as far as dstack's contracts need it (spec: contracts 6).
  *
- * Encoding appends 32-byte words to a GByteArray; where dynamic data goes is the caller's arithmetic, in words. Decoding takes the
- * answer of a contract that may be anybody's: every offset and length is checked against what is there. */
+ * Encoding appends 32-byte words to a GByteArray; where dynamic data goes is the caller's arithmetic, in words.
+ * Decoding takes the answer of a contract that may be anybody's: every offset and length is checked against what is
+ * there. */
 #pragma once
 
 #include <glib.h>
@@ -29,6 +30,6 @@ GBytes *eth_abi_get_bytes(GBytes *answer, gsize index, gsize max, GError **error
 /* The same as text; what is not UTF-8 is replaced. Newly allocated, without NUL inside. */
 char *eth_abi_get_text(GBytes *answer, gsize index, gsize max, GError **error);
 
-/* What a contract said when it reverted: the text of Error(string), the name of an error that dstack's contracts know (spec
- * contracts 5.3), or NULL when it is neither. Newly allocated. */
+/* What a contract said when it reverted: the text of Error(string), the name of an error that dstack's contracts know
+ * (spec contracts 5.3), or NULL when it is neither. Newly allocated. */
 char *eth_abi_revert_reason(GBytes *data);

@@ -13,7 +13,8 @@
 #define FIRST_POLL_MS 100
 #define LAST_POLL_MS 2000
 
-gboolean eth_account_open(EthAccount *account, EthRpc *rpc, const Secret *key, guint64 expected_chain_id, GError **error) {
+gboolean eth_account_open(EthAccount *account, EthRpc *rpc, const Secret *key, guint64 expected_chain_id,
+                          GError **error) {
   *account = (EthAccount){.rpc = rpc, .key = key};
   if (!eth_address_of_key(key, account->address, error))
     return FALSE;
@@ -22,8 +23,9 @@ gboolean eth_account_open(EthAccount *account, EthRpc *rpc, const Secret *key, g
     return FALSE;
   if (expected_chain_id == 0 || expected_chain_id == account->chain_id)
     return TRUE;
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "the node is of chain %" G_GUINT64_FORMAT ", not of %" G_GUINT64_FORMAT,
-              account->chain_id, expected_chain_id);
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED,
+              "the node is of chain %" G_GUINT64_FORMAT ", not of %" G_GUINT64_FORMAT, account->chain_id,
+              expected_chain_id);
   return FALSE;
 }
 
@@ -57,9 +59,11 @@ static gboolean read_gas(const json_t *result, EthTransaction *out, GError **err
   return TRUE;
 }
 
-gboolean eth_account_prepare(const EthAccount *account, const guint8 *to, GBytes *data, EthTransaction *out, GError **error) {
+gboolean eth_account_prepare(const EthAccount *account, const guint8 *to, GBytes *data, EthTransaction *out,
+                             GError **error) {
   g_autofree char *address = eth_address_format(account->address);
-  *out = (EthTransaction){.chain_id = account->chain_id, .to = to, .data = data, .max_priority_fee = priority_fee(account->rpc)};
+  *out = (EthTransaction){
+      .chain_id = account->chain_id, .to = to, .data = data, .max_priority_fee = priority_fee(account->rpc)};
   EthRpcCall calls[] = {{"eth_getTransactionCount", json_pack("[s,s]", address, "pending")},
                         {"eth_getBlockByNumber", json_pack("[s,b]", "latest", FALSE)},
                         {"eth_estimateGas", eth_rpc_call_params(account->address, to, data, NULL)}};
@@ -106,11 +110,13 @@ static json_t *wait_for_receipt(EthRpc *rpc, const char *hash, GError **error) {
     }
     g_usleep(wait_ms * 1000);
   }
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_TIMEOUT, "transaction %s is still not in a block; it may yet come", hash);
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_TIMEOUT, "transaction %s is still not in a block; it may yet come",
+              hash);
   return NULL;
 }
 
-json_t *eth_account_send(const EthAccount *account, const EthTransaction *transaction, guint8 hash[32], GError **error) {
+json_t *eth_account_send(const EthAccount *account, const EthTransaction *transaction, guint8 hash[32],
+                         GError **error) {
   g_autoptr(GBytes) bytes = eth_transaction_sign(transaction, account->key, hash, error);
   if (!bytes)
     return NULL;

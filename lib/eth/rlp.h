@@ -1,5 +1,5 @@
-/* Recursive Length Prefix, the encoding of Ethereum's transactions (Yellow Paper, appendix B). Encoding only: nothing of dstack reads
- * it. Each function appends one item to `out`. */
+/* Recursive Length Prefix, the encoding of Ethereum's transactions (Yellow Paper, appendix B). Encoding only: nothing
+ * of dstack reads it. Each function appends one item to `out`. */
 #pragma once
 
 #include <glib.h>

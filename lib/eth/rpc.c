@@ -21,8 +21,8 @@ char *eth_rpc_label(const char *url) {
   g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_NONE, NULL);
   if (!uri || !g_uri_get_host(uri))
     return g_strdup("configured");
-  g_autoptr(GUri) shown =
-      g_uri_build(G_URI_FLAGS_NONE, g_uri_get_scheme(uri), NULL, g_uri_get_host(uri), g_uri_get_port(uri), "", NULL, NULL);
+  g_autoptr(GUri) shown = g_uri_build(G_URI_FLAGS_NONE, g_uri_get_scheme(uri), NULL, g_uri_get_host(uri),
+                                      g_uri_get_port(uri), "", NULL, NULL);
   return g_uri_to_string(shown);
 }
 
@@ -55,8 +55,8 @@ void eth_rpc_set_timeouts(EthRpc *rpc, guint connect_ms, guint total_ms) {
 static char *print_request(EthRpcCall *calls, guint n_calls, gint64 first_id) {
   g_autoptr(json_t) batch = json_array();
   for (guint i = 0; i < n_calls; i++)
-    json_array_append_new(batch, json_pack("{s:s,s:I,s:s,s:o}", "jsonrpc", "2.0", "id", (json_int_t)first_id + i, "method",
-                                           calls[i].method, "params", g_steal_pointer(&calls[i].params)));
+    json_array_append_new(batch, json_pack("{s:s,s:I,s:s,s:o}", "jsonrpc", "2.0", "id", (json_int_t)first_id + i,
+                                           "method", calls[i].method, "params", g_steal_pointer(&calls[i].params)));
   return json_print(n_calls == 1 ? json_array_get(batch, 0) : batch);
 }
 

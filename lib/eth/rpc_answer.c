@@ -53,8 +53,8 @@ static guint64 index_of(const json_t *answer, gint64 first_id) {
   return json_is_integer(id) ? (guint64)json_integer_value(id) - (guint64)first_id : G_MAXUINT64;
 }
 
-static gboolean take_answer(const json_t *answer, const EthRpcCall *calls, guint n_calls, gint64 first_id, json_t **results,
-                            GError **error) {
+static gboolean take_answer(const json_t *answer, const EthRpcCall *calls, guint n_calls, gint64 first_id,
+                            json_t **results, GError **error) {
   const char *version = json_string_value(json_object_get(answer, "jsonrpc"));
   if (g_strcmp0(version, "2.0") != 0)
     return set_invalid("not json-rpc 2.0", error);
@@ -92,8 +92,8 @@ static gboolean take_all(const json_t *reply, const EthRpcCall *calls, guint n_c
   return TRUE;
 }
 
-gboolean eth_rpc_parse(const char *json, gsize len, const EthRpcCall *calls, guint n_calls, gint64 first_id, json_t **results,
-                       GError **error) {
+gboolean eth_rpc_parse(const char *json, gsize len, const EthRpcCall *calls, guint n_calls, gint64 first_id,
+                       json_t **results, GError **error) {
   for (guint i = 0; i < n_calls; i++)
     results[i] = NULL;
   g_autoptr(json_t) reply = json_parse_bounded(json, len, MAX_DEPTH, what, error);
@@ -110,9 +110,9 @@ gboolean eth_rpc_result_uint(const json_t *result, guint64 *out, const char *nam
 
 GBytes *eth_rpc_result_bytes(const json_t *result, const char *name, GError **error) {
   const char *text = json_string_value(result);
-  g_autoptr(GBytes) bytes =
-      text && strlen(text) == json_string_length(result) && g_str_has_prefix(text, "0x") ? hex_decode(text + 2, strlen(text + 2), NULL)
-                                                                                        : NULL;
+  g_autoptr(GBytes) bytes = text && strlen(text) == json_string_length(result) && g_str_has_prefix(text, "0x")
+                                ? hex_decode(text + 2, strlen(text + 2), NULL)
+                                : NULL;
   if (!bytes)
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s: expected bytes as 0x and digits", name);
   return g_steal_pointer(&bytes);

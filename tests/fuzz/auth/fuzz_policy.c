@@ -9,7 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static char *advisories[] = {"INTEL-SA-1", NULL};
-  const AuthQuestion question = {"2222222222222222222222222222222222222222", "", WORD, WORD, WORD, WORD, WORD, "UpToDate", advisories};
+  const AuthQuestion question = {
+      "2222222222222222222222222222222222222222", "", WORD, WORD, WORD, WORD, WORD, "UpToDate", advisories};
   g_autoptr(json_t) policy = json_parse((const char *)data, size, "policy", NULL);
   if (!policy || !allow_list_check(policy, NULL))
     return 0;

@@ -20,7 +20,8 @@ static void read_all(GBytes *answer) {
     g_assert_true(!bytes || g_bytes_get_size(bytes) <= MAX_TEXT);
     g_assert_true(!text || g_utf8_validate(text, -1, NULL));
     if (eth_abi_get_bool(answer, index, &flag, NULL))
-      g_assert_true(eth_abi_get_uint(answer, index, &number, NULL) && eth_abi_get_address(answer, index, address, NULL));
+      g_assert_true(eth_abi_get_uint(answer, index, &number, NULL) &&
+                    eth_abi_get_address(answer, index, address, NULL));
   }
 }
 

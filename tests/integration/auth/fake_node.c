@@ -13,7 +13,7 @@
 #define DENIED "0x" WORD("00") WORD("40") WORD("17") "4f5320696d616765206973206e6f7420616c6c6f776564000000000000000000"
 #define GATEWAY                                                                                                        \
   "0x" WORD("20") WORD("2a") "3078333234363762343342466136373237334643376444646130393939456539"                        \
-  "4131324632416141303800000000000000000000000000000000000000000000"
+                             "4131324632416141303800000000000000000000000000000000000000000000"
 #define IMPLEMENTATION "0x000000000000000000000000ea549f02e1a25fabd1cb788380e033ec5461b2ff"
 
 static const char *answer_question(FakeNode *node) {
@@ -58,8 +58,8 @@ static json_t *answer_method(FakeNode *node, const json_t *request) {
   if (strcmp(method, "eth_chainId") == 0)
     return quantity(g_atomic_int_get(&node->chain_id));
   if (strcmp(method, "eth_getBlockByNumber") == 0)
-    return json_pack("{s:o,s:o,s:[s]}", "number", quantity(g_atomic_int_get(&node->head)), "timestamp", quantity(node->timestamp),
-                     "transactions", "0x00");
+    return json_pack("{s:o,s:o,s:[s]}", "number", quantity(g_atomic_int_get(&node->head)), "timestamp",
+                     quantity(node->timestamp), "transactions", "0x00");
   return answer_call(node, json_object_get(request, "params"));
 }
 
@@ -68,7 +68,8 @@ static json_t *answer_one(FakeNode *node, const json_t *request) {
   json_int_t id = json_integer_value(json_object_get(request, "id")) + (mode == NODE_WRONG_ID ? 1000 : 0);
   json_t *answer = json_pack("{s:s,s:I}", "jsonrpc", "2.0", "id", id);
   if (mode == NODE_REVERT)
-    json_object_set_new(answer, "error", json_pack("{s:i,s:s,s:s}", "code", 3, "message", "execution reverted", "data", "0x118cdaa7"));
+    json_object_set_new(answer, "error",
+                        json_pack("{s:i,s:s,s:s}", "code", 3, "message", "execution reverted", "data", "0x118cdaa7"));
   else
     json_object_set_new(answer, "result", mode == NODE_NULL_RESULT ? json_null() : answer_method(node, request));
   return answer;

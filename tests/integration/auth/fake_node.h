@@ -10,16 +10,16 @@ typedef enum {
   NODE_HANG,
   NODE_WRONG_ID,
   NODE_NO_JSON,
-  NODE_HUGE,         /* 10 MiB */
+  NODE_HUGE, /* 10 MiB */
   NODE_STATUS_500,
-  NODE_REVERT,       /* an error object with revert data */
+  NODE_REVERT, /* an error object with revert data */
   NODE_NULL_RESULT,
   NODE_EMPTY_ANSWER, /* "0x", as for an address without a contract */
   NODE_SHORT_ANSWER, /* 32 bytes */
   NODE_BAD_FLAG,     /* a bool that is 2 */
   NODE_BAD_OFFSET,
   NODE_ODD_DIGITS,
-  NODE_ONE_FOR_ALL,  /* one object in the place of a batch */
+  NODE_ONE_FOR_ALL, /* one object in the place of a batch */
 } NodeMode;
 
 typedef struct {
@@ -27,8 +27,8 @@ typedef struct {
   gint mode;
   gint allow;
   gint chain_id;
-  gint head; /* number of the newest block */
-  gint calls; /* eth_call seen */
+  gint head;        /* number of the newest block */
+  gint calls;       /* eth_call seen */
   gint64 timestamp; /* of the newest block; set before the first question */
   GMutex lock;
   char *last_block; /* parameter of the last eth_call */

@@ -10,7 +10,9 @@
 #include <string.h>
 
 #define CONTRACT "0xEA549F02e1a25FaBD1CB788380e033eC5461b2ff"
-#define QUESTION "{\"appId\":\"01\",\"composeHash\":\"02\",\"instanceId\":\"\",\"deviceId\":\"03\",\"mrAggregated\":\"04\",\"osImageHash\":\"05\"}"
+#define QUESTION                                                                                                       \
+  "{\"appId\":\"01\",\"composeHash\":\"02\",\"instanceId\":\"\",\"deviceId\":\"03\",\"mrAggregated\":\"04\","          \
+  "\"osImageHash\":\"05\"}"
 #define UNAVAILABLE "authorization backend unavailable"
 
 /* A webhook in this process. */
@@ -65,8 +67,8 @@ static ChainConfig *config_for(FakeNode *first, FakeNode *second) {
   return config;
 }
 
-static char *exchange(Webhook *webhook, const char *verb, const char *path, const char *type, const char *body, gsize len,
-                      int expected_status) {
+static char *exchange(Webhook *webhook, const char *verb, const char *path, const char *type, const char *body,
+                      gsize len, int expected_status) {
   g_autoptr(GError) error = NULL;
   int status = 0;
   g_autoptr(GBytes) answer =
@@ -85,8 +87,8 @@ static void assert_decision(Webhook *webhook, gboolean allowed, const char *reas
   for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
     g_autofree char *text = exchange(webhook, "POST", paths[i], "application/json", QUESTION, strlen(QUESTION), 200);
     gboolean decided = strcmp(reason, UNAVAILABLE) != 0;
-    g_autofree char *expected = g_strdup_printf("{\"isAllowed\":%s,\"reason\":\"%s\",\"gatewayAppId\":\"%s\"}", allowed ? "true" : "false",
-                                                reason, decided ? FAKE_NODE_GATEWAY : "");
+    g_autofree char *expected = g_strdup_printf("{\"isAllowed\":%s,\"reason\":\"%s\",\"gatewayAppId\":\"%s\"}",
+                                                allowed ? "true" : "false", reason, decided ? FAKE_NODE_GATEWAY : "");
     g_assert_cmpstr(text, ==, expected);
   }
 }
@@ -165,7 +167,8 @@ static void test_hanging_node(void) {
   g_autoptr(Webhook) webhook = webhook_new(config_for(first, second));
   g_atomic_int_set(&first->mode, NODE_HANG);
   gint64 start = g_get_monotonic_time();
-  g_autofree char *text = exchange(webhook, "POST", "/bootAuth/app", "application/json", QUESTION, strlen(QUESTION), 200);
+  g_autofree char *text =
+      exchange(webhook, "POST", "/bootAuth/app", "application/json", QUESTION, strlen(QUESTION), 200);
   g_assert_nonnull(strstr(text, "\"isAllowed\":true"));
   g_assert_cmpint(g_get_monotonic_time() - start, <, 7 * G_USEC_PER_SEC);
   start = g_get_monotonic_time();
@@ -226,8 +229,8 @@ static void test_info(void) {
   g_assert_cmpstr(broken, ==, "{\"status\":\"error\",\"message\":\"" UNAVAILABLE "\"}");
 }
 
-static void assert_shape(Webhook *webhook, const char *verb, const char *path, const char *type, const char *body, int status,
-                         const char *expected) {
+static void assert_shape(Webhook *webhook, const char *verb, const char *path, const char *type, const char *body,
+                         int status, const char *expected) {
   g_autofree char *text = exchange(webhook, verb, path, type, body, strlen(body), status);
   g_assert_cmpstr(text, ==, expected);
 }

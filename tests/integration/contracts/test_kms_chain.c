@@ -1,5 +1,6 @@
-/* The whole chain: an attested client, a KMS in its processes, dstack-auth-eth, the contracts on anvil, governed by the CLI. The client
- * gets keys only after everything about it was allowed; each thing that is missing is refused with the contract's own reason. */
+/* The whole chain: an attested client, a KMS in its processes, dstack-auth-eth, the contracts on anvil, governed by the
+ * CLI. The client gets keys only after everything about it was allowed; each thing that is missing is refused with the
+ * contract's own reason. */
 #include "harness.h"
 
 #include "base/error.h"
@@ -35,7 +36,8 @@ static GPid spawn(const char *const *argv) {
   GPid pid;
   g_autoptr(GError) error = NULL;
   g_spawn_async(world.kms->dir, (char **)argv, NULL,
-                G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &pid, &error);
+                G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &pid,
+                &error);
   g_assert_no_error(error);
   return pid;
 }

@@ -47,7 +47,8 @@ static void test_apps(void) {
   assert_reason("{" IMAGES "}", AUTH_APP, &asked, "app not registered");
   assert_reason(APPS(""), AUTH_APP, &asked, "compose hash not allowed");
   assert_reason(APPS("\"composeHashes\":[\"" C64 "\"]"), AUTH_APP, &asked, "app is not allowed to boot on this device");
-  assert_reason(APPS("\"composeHashes\":[\"" C64 "\"],\"devices\":[]"), AUTH_APP, &asked, "app is not allowed to boot on this device");
+  assert_reason(APPS("\"composeHashes\":[\"" C64 "\"],\"devices\":[]"), AUTH_APP, &asked,
+                "app is not allowed to boot on this device");
   assert_reason(APPS("\"composeHashes\":[\"" C64 "\"],\"devices\":[\"0x" D64 "\"]"), AUTH_APP, &asked, "");
   assert_reason(APPS("\"composeHashes\":[\"" C64 "\"],\"allowAnyDevice\":true"), AUTH_APP, &asked, "");
   assert_reason("{" IMAGES ",\"apps\":{\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\":{\"composeHashes\":[\"" C64
@@ -76,7 +77,8 @@ static void test_platform(void) {
   assert_reason("{\"allowedTcbStatuses\":[]}", AUTH_APP, &asked, "TCB status is not allowed");
   asked.advisory_ids = (char **)advisories;
   assert_reason("{\"allowedAdvisoryIds\":[\"INTEL-SA-1\"]}", AUTH_APP, &asked, "advisory ID is not allowed");
-  assert_reason("{\"allowedAdvisoryIds\":[\"INTEL-SA-2\",\"INTEL-SA-1\"]}", AUTH_APP, &asked, "OS image is not allowed");
+  assert_reason("{\"allowedAdvisoryIds\":[\"INTEL-SA-2\",\"INTEL-SA-1\"]}", AUTH_APP, &asked,
+                "OS image is not allowed");
 }
 
 /* A value that is not whole equals nothing, whatever the file says. */
@@ -94,10 +96,22 @@ static void test_short_values(void) {
 
 static void test_wrong_files(void) {
   static const char *const wrong[] = {
-      "[]", "{\"osImages\":\"x\"}", "{\"osImages\":[\"0x\"]}", "{\"osImages\":[1]}", "{\"kms\":[]}", "{\"kms\":{\"devices\":{}}}",
-      "{\"kms\":{\"allowAnyDevice\":1}}", "{\"kms\":{\"allowAnyDevice\":\"true\"}}", "{\"apps\":[]}", "{\"apps\":{\"x\":1}}",
-      "{\"apps\":{\"x\":{\"composeHashes\":null}}}", "{\"chainId\":\"1\"}", "{\"chainId\":-1}", "{\"gatewayAppId\":1}",
-      "{\"allowedTcbStatuses\":\"UpToDate\"}", "{\"allowedAdvisoryIds\":[null]}",
+      "[]",
+      "{\"osImages\":\"x\"}",
+      "{\"osImages\":[\"0x\"]}",
+      "{\"osImages\":[1]}",
+      "{\"kms\":[]}",
+      "{\"kms\":{\"devices\":{}}}",
+      "{\"kms\":{\"allowAnyDevice\":1}}",
+      "{\"kms\":{\"allowAnyDevice\":\"true\"}}",
+      "{\"apps\":[]}",
+      "{\"apps\":{\"x\":1}}",
+      "{\"apps\":{\"x\":{\"composeHashes\":null}}}",
+      "{\"chainId\":\"1\"}",
+      "{\"chainId\":-1}",
+      "{\"gatewayAppId\":1}",
+      "{\"allowedTcbStatuses\":\"UpToDate\"}",
+      "{\"allowedAdvisoryIds\":[null]}",
   };
   for (guint i = 0; i < G_N_ELEMENTS(wrong); i++) {
     g_autoptr(json_t) policy = policy_of(wrong[i]);
@@ -160,8 +174,9 @@ static void test_environment(void) {
 
 /* `settings` are pairs of name and value, ended by NULL. */
 static ChainConfig *configure(const char *const *settings, GError **error) {
-  static const char *const names[] = {"ETH_RPC_URL",   "KMS_CONTRACT_ADDR", "ETH_CHAIN_ID",      "ETH_BLOCK_TAG", "ETH_FINALITY_CONFIRMATIONS",
-                                      "ETH_RPC_QUORUM", "ETH_MAX_BLOCK_AGE", "AUTH_CACHE_SECONDS"};
+  static const char *const names[] = {"ETH_RPC_URL",       "KMS_CONTRACT_ADDR",          "ETH_CHAIN_ID",
+                                      "ETH_BLOCK_TAG",     "ETH_FINALITY_CONFIRMATIONS", "ETH_RPC_QUORUM",
+                                      "ETH_MAX_BLOCK_AGE", "AUTH_CACHE_SECONDS"};
   for (guint i = 0; i < G_N_ELEMENTS(names); i++)
     g_unsetenv(names[i]);
   for (; *settings; settings += 2)
@@ -179,9 +194,10 @@ static void test_chain_config(void) {
   g_assert_cmpstr(plain->block_tag, ==, "latest");
   g_assert_cmpuint(plain->quorum, ==, 1);
   g_assert_cmpuint(plain->cache_seconds, ==, 0);
-  g_autoptr(ChainConfig) full = configure((const char *const[]){"ETH_RPC_URL", "http://a, https://b/key", "ETH_CHAIN_ID", "1", "ETH_RPC_QUORUM",
-                                                                "2", "ETH_BLOCK_TAG", "finalized", "AUTH_CACHE_SECONDS", "5", NULL},
-                                          &error);
+  g_autoptr(ChainConfig) full =
+      configure((const char *const[]){"ETH_RPC_URL", "http://a, https://b/key", "ETH_CHAIN_ID", "1", "ETH_RPC_QUORUM",
+                                      "2", "ETH_BLOCK_TAG", "finalized", "AUTH_CACHE_SECONDS", "5", NULL},
+                &error);
   g_assert_no_error(error);
   g_assert_cmpstr(full->node_urls[1], ==, "https://b/key");
   g_assert_cmpuint(full->cache_seconds, ==, 5);
@@ -189,18 +205,12 @@ static void test_chain_config(void) {
 
 static void test_wrong_chain_config(void) {
   static const char *const wrong[][5] = {
-      {"KMS_CONTRACT_ADDR", "0x12", NULL},
-      {"KMS_CONTRACT_ADDR", "0xEA549F02e1a25FaBD1CB788380e033eC5461b2fF", NULL},
-      {"ETH_CHAIN_ID", "01", NULL},
-      {"ETH_CHAIN_ID", "-1", NULL},
-      {"ETH_CHAIN_ID", "0x1", NULL},
-      {"ETH_RPC_URL", "http://a,http://b", NULL},
-      {"ETH_RPC_QUORUM", "2", NULL},
-      {"ETH_RPC_QUORUM", "0", NULL},
-      {"ETH_BLOCK_TAG", "pending", NULL},
-      {"ETH_BLOCK_TAG", "safe", "ETH_FINALITY_CONFIRMATIONS", "1", NULL},
-      {"AUTH_CACHE_SECONDS", "61", NULL},
-      {"ETH_FINALITY_CONFIRMATIONS", "1.5", NULL},
+      {"KMS_CONTRACT_ADDR", "0x12", NULL}, {"KMS_CONTRACT_ADDR", "0xEA549F02e1a25FaBD1CB788380e033eC5461b2fF", NULL},
+      {"ETH_CHAIN_ID", "01", NULL},        {"ETH_CHAIN_ID", "-1", NULL},
+      {"ETH_CHAIN_ID", "0x1", NULL},       {"ETH_RPC_URL", "http://a,http://b", NULL},
+      {"ETH_RPC_QUORUM", "2", NULL},       {"ETH_RPC_QUORUM", "0", NULL},
+      {"ETH_BLOCK_TAG", "pending", NULL},  {"ETH_BLOCK_TAG", "safe", "ETH_FINALITY_CONFIRMATIONS", "1", NULL},
+      {"AUTH_CACHE_SECONDS", "61", NULL},  {"ETH_FINALITY_CONFIRMATIONS", "1.5", NULL},
   };
   for (guint i = 0; i < G_N_ELEMENTS(wrong); i++) {
     g_autoptr(GError) error = NULL;

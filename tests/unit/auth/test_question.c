@@ -18,7 +18,8 @@
   "\"mrSystem\":\"db69de4e8cd3cfb7431c31b9b3c0919cd4e688e629c15d9e745881f20caf25c8\","                                 \
   "\"osImageHash\":\"64f0d1545cd510a8dfed7ad609d105b5d41f0cb2afcfdda8867ede00c88add7a\""
 #define EMPTY                                                                                                          \
-  "\"appId\":\"\",\"composeHash\":\"\",\"instanceId\":\"\",\"deviceId\":\"\",\"mrAggregated\":\"\",\"osImageHash\":\"\""
+  "\"appId\":\"\",\"composeHash\":\"\",\"instanceId\":\"\",\"deviceId\":\"\",\"mrAggregated\":\"\",\"osImageHash\":"   \
+  "\"\""
 
 static AuthParsing parse(const char *json, AuthQuestion *out) { return auth_question_parse(json, strlen(json), out); }
 
@@ -40,17 +41,18 @@ static void test_calls(void) {
               "ca6b4dff802bc2394510768612dccbcffb0ab3b5b770e0e8af93fdaaf713ddcd");
   assert_call("{" SAMPLE ",\"tcbStatus\":\"UpToDate\"}", AUTH_KMS, 420,
               "a1f00440439551736d0a8fcd4edfc0bb63babc378e3ff00dba037bdf2adaaf47");
-  assert_call("{" SAMPLE ",\"tcbStatus\":\"OutOfDate\",\"advisoryIds\":[\"INTEL-SA-00837\",\"INTEL-SA-00960\"]}", AUTH_APP, 612,
-              "7b83b355bf2427d3d2a2a58e3e322dcc42ec2123353ec558d7fba93492a1e511");
+  assert_call("{" SAMPLE ",\"tcbStatus\":\"OutOfDate\",\"advisoryIds\":[\"INTEL-SA-00837\",\"INTEL-SA-00960\"]}",
+              AUTH_APP, 612, "7b83b355bf2427d3d2a2a58e3e322dcc42ec2123353ec558d7fba93492a1e511");
 }
 
 /* Short values are numbers: they stand on the right. */
 static void test_padding(void) {
   g_auto(AuthQuestion) question = {0};
-  g_assert_cmpint(parse("{\"appId\":\"0x1\",\"composeHash\":\"abc\",\"instanceId\":\"\",\"deviceId\":\"0x\",\"mrAggregated\":\"\","
-                        "\"osImageHash\":\"\"}",
-                        &question),
-                  ==, AUTH_PARSED);
+  g_assert_cmpint(
+      parse("{\"appId\":\"0x1\",\"composeHash\":\"abc\",\"instanceId\":\"\",\"deviceId\":\"0x\",\"mrAggregated\":\"\","
+            "\"osImageHash\":\"\"}",
+            &question),
+      ==, AUTH_PARSED);
   g_autoptr(GBytes) call = boot_call_encode(AUTH_APP, &question);
   g_autofree char *hex = hex_encode_bytes(call);
   g_assert_true(g_str_has_prefix(hex + 8 + 64, "0000000000000000000000000000000000000000000000000000000000000001"
@@ -67,7 +69,8 @@ static void test_defaults(void) {
 }
 
 static void test_not_json(void) {
-  static const char *const texts[] = {"", "{", "{" EMPTY, "{" EMPTY "}}", "{\"appId\":\"\",\"appId\":\"\"}", "\xff\xfe", "nul"};
+  static const char *const texts[] = {"",         "{",  "{" EMPTY, "{" EMPTY "}}", "{\"appId\":\"\",\"appId\":\"\"}",
+                                      "\xff\xfe", "nul"};
   for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
     g_auto(AuthQuestion) question = {0};
     g_assert_cmpint(parse(texts[i], &question), ==, AUTH_NOT_JSON);
@@ -82,7 +85,12 @@ static void assert_no_question(const char *json) {
 
 static void test_not_questions(void) {
   static const char *const texts[] = {
-      "null", "[]", "{}", "\"x\"", "1", "{\"appId\":\"\"}",
+      "null",
+      "[]",
+      "{}",
+      "\"x\"",
+      "1",
+      "{\"appId\":\"\"}",
       "{" EMPTY ",\"tcbStatus\":null}",
       "{" EMPTY ",\"tcbStatus\":1}",
       "{" EMPTY ",\"tcbStatus\":\"a\\u0000b\"}",
@@ -101,8 +109,15 @@ static void test_required_members(void) {
   static const char *const keys[] = {"appId", "composeHash", "instanceId", "deviceId", "mrAggregated", "osImageHash"};
   g_autofree char *long_digits = g_strnfill(66, 'a');
   for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
-    json_t *values[] = {NULL, json_null(), json_integer(1), json_true(), json_pack("[s]", "ab"), json_string("zz"), json_string("0x0x"),
-                        json_string(" ab"), json_string(long_digits)};
+    json_t *values[] = {NULL,
+                        json_null(),
+                        json_integer(1),
+                        json_true(),
+                        json_pack("[s]", "ab"),
+                        json_string("zz"),
+                        json_string("0x0x"),
+                        json_string(" ab"),
+                        json_string(long_digits)};
     for (guint j = 0; j < G_N_ELEMENTS(values); j++) {
       g_autoptr(json_t) body = json_loads("{" EMPTY "}", 0, NULL);
       json_object_del(body, keys[i]);
@@ -130,7 +145,8 @@ static void test_bounds(void) {
     g_auto(AuthQuestion) question = {0};
     g_assert_cmpint(parse(json, &question), ==, count == 128 ? AUTH_PARSED : AUTH_NOT_A_QUESTION);
   }
-  g_assert_cmpint(parse("{\"appId\":\"00000000000000000000000000000000000000001\",\"composeHash\":\"\",\"instanceId\":\"\",\"deviceId\":"
+  g_assert_cmpint(parse("{\"appId\":\"00000000000000000000000000000000000000001\",\"composeHash\":\"\",\"instanceId\":"
+                        "\"\",\"deviceId\":"
                         "\"\",\"mrAggregated\":\"\",\"osImageHash\":\"\"}",
                         &(AuthQuestion){0}),
                   ==, AUTH_NOT_A_QUESTION);
@@ -150,19 +166,27 @@ static void test_verdicts(void) {
   g_assert_true(decode(WORD("01") WORD("40") WORD("00"), &allowed, &none, NULL));
   g_assert_true(allowed);
   g_assert_cmpstr(none, ==, "");
-  g_assert_true(decode(WORD("00") WORD("40") WORD("17") "4f5320696d616765206973206e6f7420616c6c6f776564000000000000000000", &allowed,
-                       &brief, NULL));
+  g_assert_true(decode(WORD("00") WORD("40")
+                           WORD("17") "4f5320696d616765206973206e6f7420616c6c6f776564000000000000000000",
+                       &allowed, &brief, NULL));
   g_assert_false(allowed);
   g_assert_cmpstr(brief, ==, "OS image is not allowed");
-  g_assert_true(decode(WORD("00") WORD("40") WORD("23") "417070206e6f74206465706c6f796564206f7220696e76616c69642061646472"
-                       "6573730000000000000000000000000000000000000000000000000000000000", &allowed, &two_words, NULL));
+  g_assert_true(decode(WORD("00") WORD("40")
+                           WORD("23") "417070206e6f74206465706c6f796564206f7220696e76616c69642061646472"
+                                      "6573730000000000000000000000000000000000000000000000000000000000",
+                       &allowed, &two_words, NULL));
   g_assert_cmpstr(two_words, ==, "App not deployed or invalid address");
 }
 
 static void test_bad_verdicts(void) {
-  static const char *const bad[] = {"", WORD("01"), WORD("01") WORD("40"), WORD("02") WORD("40") WORD("00"),
-                                    "80" ZEROS_62 WORD("40") WORD("00"), WORD("01") WORD("41") WORD("00"),
-                                    WORD("01") WORD("60") WORD("00"), WORD("01") WORD("40") WORD("01")};
+  static const char *const bad[] = {"",
+                                    WORD("01"),
+                                    WORD("01") WORD("40"),
+                                    WORD("02") WORD("40") WORD("00"),
+                                    "80" ZEROS_62 WORD("40") WORD("00"),
+                                    WORD("01") WORD("41") WORD("00"),
+                                    WORD("01") WORD("60") WORD("00"),
+                                    WORD("01") WORD("40") WORD("01")};
   for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
     gboolean allowed;
     char *reason = NULL;

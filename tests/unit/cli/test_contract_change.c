@@ -49,7 +49,8 @@ static void assert_refused(const char *verb, const char *value) {
 
 /* A value that is not whole is a mistake, not a number to be padded. */
 static void test_refusals(void) {
-  static const char *const no_hashes[] = {"", "0x", "12", MR "00", "0x0x" MR, "zz" MR, "g86261fff4fcaa1e418aa50a7fcbcee70549a7ec70bf22ce9d8bf2711e5a8d64"};
+  static const char *const no_hashes[] = {
+      "", "0x", "12", MR "00", "0x0x" MR, "zz" MR, "g86261fff4fcaa1e418aa50a7fcbcee70549a7ec70bf22ce9d8bf2711e5a8d64"};
   for (guint i = 0; i < G_N_ELEMENTS(no_hashes); i++)
     assert_refused("add-mr", no_hashes[i]);
   assert_refused("register-app", "0xEA549F02e1a25FaBD1CB788380e033eC5461b2fF");

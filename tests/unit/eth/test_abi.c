@@ -59,16 +59,17 @@ static void test_encoding(void) {
 }
 
 static void test_decoding(void) {
-  g_autoptr(GBytes) answer = unhex(WORD("20") WORD("2a")
-                                   "3078333234363762343342466136373237334643376444646130393939456539"
-                                   "4131324632416141303800000000000000000000000000000000000000000000");
+  g_autoptr(GBytes) answer =
+      unhex(WORD("20") WORD("2a") "3078333234363762343342466136373237334643376444646130393939456539"
+                                  "4131324632416141303800000000000000000000000000000000000000000000");
   g_autoptr(GError) error = NULL;
   g_autofree char *text = eth_abi_get_text(answer, 0, 100, &error);
   g_assert_no_error(error);
   g_assert_cmpstr(text, ==, "0x32467b43BFa67273FC7dDda0999Ee9A12F2AaA08");
   g_assert_null(eth_abi_get_text(answer, 0, 41, &error));
   g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_TOO_LARGE);
-  g_autoptr(GBytes) not_text = unhex(WORD("20") WORD("04") "6100ff6200000000000000000000000000000000000000000000000000000000");
+  g_autoptr(GBytes) not_text =
+      unhex(WORD("20") WORD("04") "6100ff6200000000000000000000000000000000000000000000000000000000");
   g_autofree char *valid = eth_abi_get_text(not_text, 0, 100, NULL);
   g_assert_true(g_utf8_validate(valid, -1, NULL));
   g_assert_true(g_str_has_prefix(valid, "a"));
@@ -84,7 +85,8 @@ static void test_bad_answers(void) {
       WORD("20") WORD("01"),
       WORD("20") WORD("21") WORD("00"),
       "ff" ZEROS_62 WORD("00"),
-      "00000000000000000000000000000000000000000000000000000001000000" "00" WORD("00"),
+      "00000000000000000000000000000000000000000000000000000001000000"
+      "00" WORD("00"),
       WORD("20") "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
       "000000000000000000000000000000000000000000000000ffffffffffffffe0" WORD("00"),
       WORD("20") "000000000000000000000000000000000000000000000000ffffffffffffffff" WORD("00"),
@@ -114,8 +116,8 @@ static void test_bad_words(void) {
 }
 
 static void test_reverts(void) {
-  g_autoptr(GBytes) text = unhex("08c379a0" WORD("20") WORD("0e")
-                                 "496e76616c696420617070204944000000000000000000000000000000000000");
+  g_autoptr(GBytes) text =
+      unhex("08c379a0" WORD("20") WORD("0e") "496e76616c696420617070204944000000000000000000000000000000000000");
   g_autoptr(GBytes) owner = unhex("118cdaa7" WORD("01"));
   g_autoptr(GBytes) unknown = unhex("01020304");
   g_autoptr(GBytes) broken = unhex("08c379a0" WORD("ff"));
@@ -129,7 +131,8 @@ static void test_reverts(void) {
 }
 
 static void test_addresses(void) {
-  static const char *const right[] = {"0xEA549F02e1a25FaBD1CB788380e033eC5461b2ff", "0x32467b43BFa67273FC7dDda0999Ee9A12F2AaA08",
+  static const char *const right[] = {"0xEA549F02e1a25FaBD1CB788380e033eC5461b2ff",
+                                      "0x32467b43BFa67273FC7dDda0999Ee9A12F2AaA08",
                                       "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"};
   guint8 address[ETH_ADDRESS_SIZE];
   for (guint i = 0; i < G_N_ELEMENTS(right); i++) {
@@ -139,9 +142,14 @@ static void test_addresses(void) {
     g_autofree char *lower = g_ascii_strdown(right[i] + 2, -1);
     g_assert_true(eth_address_parse(lower, address, "test", NULL));
   }
-  static const char *const wrong[] = {"", "0x", "0xEA549F02e1a25FaBD1CB788380e033eC5461b2fF", "0xEA549F02e1a25FaBD1CB788380e033eC5461b2f",
-                                      "0xEA549F02e1a25FaBD1CB788380e033eC5461b2ff0", "0xzz549f02e1a25fabd1cb788380e033ec5461b2ff",
-                                      " 0xea549f02e1a25fabd1cb788380e033ec5461b2ff", "0x0xea549f02e1a25fabd1cb788380e033ec5461b2"};
+  static const char *const wrong[] = {"",
+                                      "0x",
+                                      "0xEA549F02e1a25FaBD1CB788380e033eC5461b2fF",
+                                      "0xEA549F02e1a25FaBD1CB788380e033eC5461b2f",
+                                      "0xEA549F02e1a25FaBD1CB788380e033eC5461b2ff0",
+                                      "0xzz549f02e1a25fabd1cb788380e033ec5461b2ff",
+                                      " 0xea549f02e1a25fabd1cb788380e033ec5461b2ff",
+                                      "0x0xea549f02e1a25fabd1cb788380e033ec5461b2"};
   for (guint i = 0; i < G_N_ELEMENTS(wrong); i++) {
     g_autoptr(GError) error = NULL;
     g_assert_false(eth_address_parse(wrong[i], address, "test", &error));
@@ -158,7 +166,8 @@ static void test_quantities(void) {
   g_autofree char *zero = eth_quantity_format(0), *some = eth_quantity_format(0x1f4);
   g_assert_cmpstr(zero, ==, "0x0");
   g_assert_cmpstr(some, ==, "0x1f4");
-  static const char *const wrong[] = {"", "0x", "1", "0x01", "0x-1", "0x+1", "0x 1", "0x1ffffffffffffffff", "0xg", "x1", "0X1"};
+  static const char *const wrong[] = {"",    "0x", "1",  "0x01", "0x-1", "0x+1", "0x 1", "0x1ffffffffffffffff",
+                                      "0xg", "x1", "0X1"};
   for (guint i = 0; i < G_N_ELEMENTS(wrong); i++)
     g_assert_false(eth_quantity_parse(wrong[i], &value, "test", NULL));
 }

@@ -72,11 +72,15 @@ static void assert_denied(const char *json, const char *expected) {
 }
 
 static void test_failures(void) {
-  assert_denied("{\"jsonrpc\":\"2.0\",\"id\":7,\"error\":{\"code\":-32000,\"message\":\"over\\nlimit\"}}", "eth_chainId: over limit");
-  assert_denied("{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"parse error\"}}", "eth_chainId: parse error");
+  assert_denied("{\"jsonrpc\":\"2.0\",\"id\":7,\"error\":{\"code\":-32000,\"message\":\"over\\nlimit\"}}",
+                "eth_chainId: over limit");
+  assert_denied("{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"parse error\"}}",
+                "eth_chainId: parse error");
   assert_denied("{\"jsonrpc\":\"2.0\",\"id\":7,\"error\":\"no object\"}", "eth_chainId: no message");
-  assert_denied("{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":\"0x1\",\"error\":{\"message\":\"both\"}}", "eth_chainId: both");
-  assert_denied("{\"jsonrpc\":\"2.0\",\"id\":7,\"error\":{\"code\":3,\"message\":\"execution reverted\",\"data\":\"0x118cdaa7\"}}",
+  assert_denied("{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":\"0x1\",\"error\":{\"message\":\"both\"}}",
+                "eth_chainId: both");
+  assert_denied("{\"jsonrpc\":\"2.0\",\"id\":7,\"error\":{\"code\":3,\"message\":\"execution "
+                "reverted\",\"data\":\"0x118cdaa7\"}}",
                 "eth_chainId: execution reverted: OwnableUnauthorizedAccount: the signer is not the owner");
   g_autofree char *long_text = g_strnfill(5000, 'x');
   g_autofree char *json = g_strdup_printf("{\"jsonrpc\":\"2.0\",\"id\":7,\"error\":{\"message\":\"%s\"}}", long_text);
@@ -114,7 +118,8 @@ static void test_errors_hide_the_url(void) {
 
 static void test_results(void) {
   guint64 number;
-  g_autoptr(json_t) text = json_string("0x1f"), object = json_object(), odd = json_string("0x1"), plain = json_string("1f");
+  g_autoptr(json_t) text = json_string("0x1f"), object = json_object(), odd = json_string("0x1"),
+                    plain = json_string("1f");
   g_assert_true(eth_rpc_result_uint(text, &number, "test", NULL));
   g_assert_cmpuint(number, ==, 0x1f);
   g_assert_false(eth_rpc_result_uint(object, &number, "test", NULL));

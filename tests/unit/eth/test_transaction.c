@@ -78,18 +78,27 @@ static void test_call(void) {
   g_assert_true(eth_address_parse("0x5FbDB2315678afecb367f032d93F642f64180aa3", to, "to", NULL));
   static const char data[] = "06a3ae9664f0d1545cd510a8dfed7ad609d105b5d41f0cb2afcfdda8867ede00c88add7a";
   g_autoptr(GBytes) bytes = hex_decode(data, strlen(data), NULL);
-  const EthTransaction transaction = {.chain_id = 31337, .nonce = 5, .max_priority_fee = 1000000000, .max_fee = 2000000007,
-                                      .gas_limit = 100000, .to = to, .data = bytes};
-  assert_signed(&transaction, "02f891827a6905843b9aca008477359407830186a0945fbdb2315678afecb367f032d93f642f64180aa380a406a3ae9664f0d154"
-                              "5cd510a8dfed7ad609d105b5d41f0cb2afcfdda8867ede00c88add7ac080a0bc3d1f3cf7b985a833415483a16dda762afe240e"
-                              "676cbb3ebc8f2b4cea40cac0a05f87b84b7020fe96bac8bf428fe7baaaedf2b8e8bc0d4bf5ff0acc9878a4ee99");
+  const EthTransaction transaction = {.chain_id = 31337,
+                                      .nonce = 5,
+                                      .max_priority_fee = 1000000000,
+                                      .max_fee = 2000000007,
+                                      .gas_limit = 100000,
+                                      .to = to,
+                                      .data = bytes};
+  assert_signed(
+      &transaction,
+      "02f891827a6905843b9aca008477359407830186a0945fbdb2315678afecb367f032d93f642f64180aa380a406a3ae9664f0d154"
+      "5cd510a8dfed7ad609d105b5d41f0cb2afcfdda8867ede00c88add7ac080a0bc3d1f3cf7b985a833415483a16dda762afe240e"
+      "676cbb3ebc8f2b4cea40cac0a05f87b84b7020fe96bac8bf428fe7baaaedf2b8e8bc0d4bf5ff0acc9878a4ee99");
 }
 
 static void test_creation(void) {
   g_autoptr(GBytes) bytes = g_bytes_new("\x60\0", 2);
   const EthTransaction transaction = {.chain_id = 1, .max_fee = 1, .gas_limit = 21000, .data = bytes};
-  assert_signed(&transaction, "02f850018080018252088080826000c080a058895dea1760009c4d8422fd7681dc50c290678fc5d2313f2793f6ad4dd3fe50a021"
-                              "6fd8f15ad88dbfcd29bcacda95213e5543d1a3504dba7a0bacb5ca0b4cb8c7");
+  assert_signed(
+      &transaction,
+      "02f850018080018252088080826000c080a058895dea1760009c4d8422fd7681dc50c290678fc5d2313f2793f6ad4dd3fe50a021"
+      "6fd8f15ad88dbfcd29bcacda95213e5543d1a3504dba7a0bacb5ca0b4cb8c7");
 }
 
 static void test_accounts(void) {
