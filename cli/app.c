@@ -24,9 +24,9 @@ static const char teach[] =
     "  show                               what it says now\n%s\n"
     "  export ETH_RPC_URL=http://127.0.0.1:8545\n"
     "  dstack app add-hash --app 32467b... --key-file owner.key 3f2a...\n\n"
-    "`dstack kms create-app` makes the contract. `dstack deploy --dry-run` prints a compose file's hash: allow it before\n"
-    "you deploy or update the app. Withdrawing stops no running instance; its next request for keys is refused. Each\n"
-    "change tells what it does and costs, and asks, before it is signed.";
+    "`dstack kms create-app` makes the contract. `dstack deploy --dry-run` prints a compose file's hash: allow it\n"
+    "before you deploy or update the app. Withdrawing stops no running instance; its next request for keys is\n"
+    "refused. Each change tells what it does and costs, and asks, before it is signed.";
 
 static int run(const char *verb, int argc, char **argv, const char *app_text) {
   const ContractChange *change = contract_change_find(changes, G_N_ELEMENTS(changes), verb);

@@ -31,9 +31,7 @@ GBytes *contract_code_load(const char *dir, const char *name, GError **error) {
   GBytes *code = read_code(path, &cause);
   if (g_error_matches(cause, DSTACK_ERROR, DSTACK_ERROR_NOT_FOUND))
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_FOUND,
-                "%s is not there: build the contracts with `npm install && npm run build` in kms/auth-eth, or name the "
-                "folder with "
-                "--contracts",
+                "%s is not there: build the contracts with `make contracts`, or name the folder with --contracts",
                 path);
   else if (cause)
     g_propagate_error(error, g_steal_pointer(&cause));

@@ -23,22 +23,21 @@ static const ContractChange changes[] = {
     {"accept-ownership", "acceptOwnership()", VALUE_NONE, NULL, "accept the ownership offered"},
 };
 
-static const char teach[] = "Which KMS you trust, and what its cluster's contract allows.\n\n"
-                            "Keys you trust (~/.dstack-vmm/kms-whitelist.json): `dstack deploy` encrypts environment "
-                            "variables only to a key that one of them\n"
-                            "signed. A KMS prints its root key when it is bootstrapped.\n"
-                            "  list, add KEY, remove KEY\n\n"
-                            "The cluster's contract, DstackKms:\n"
-                            "  show                               what it says now\n"
-                            "  deploy                             deploy the contracts\n"
-                            "  create-app                         create and register an app's contract\n"
-                            "  set-info FILE                      publish what the KMS's onboarding page printed\n%s\n"
-                            "  export ETH_RPC_URL=http://127.0.0.1:8545 KMS_CONTRACT_ADDR=0x...\n"
-                            "  dstack kms create-app --key-file owner.key --any-device --compose-hash 3f2a...\n"
-                            "  dstack kms add-image --key-file owner.key 64f0...\n\n"
-                            "Each change tells what it does and costs, and asks, before it is signed. Keys come from a "
-                            "file or the environment, never from the\n"
-                            "command line. docs/governance.md walks through all of it.";
+static const char teach[] =
+    "Which KMS you trust, and what its cluster's contract allows.\n\n"
+    "Keys you trust (~/.dstack-vmm/kms-whitelist.json): `dstack deploy` encrypts environment variables only to a key\n"
+    "that one of them signed. A KMS prints its root key when it is bootstrapped.\n"
+    "  list, add KEY, remove KEY\n\n"
+    "The cluster's contract, DstackKms:\n"
+    "  show                               what it says now\n"
+    "  deploy                             deploy the contracts\n"
+    "  create-app                         create and register an app's contract\n"
+    "  set-info FILE                      publish what the KMS's onboarding page printed\n%s\n"
+    "  export ETH_RPC_URL=http://127.0.0.1:8545 KMS_CONTRACT_ADDR=0x...\n"
+    "  dstack kms create-app --key-file owner.key --any-device --compose-hash 3f2a...\n"
+    "  dstack kms add-image --key-file owner.key 64f0...\n\n"
+    "Each change tells what it does and costs, and asks, before it is signed. Keys come from a file or the\n"
+    "environment, never from the command line. docs/governance.md walks through all of it.";
 
 static int change_kms(const char *verb, int argc, char **argv) {
   const ContractChange *change = contract_change_find(changes, G_N_ELEMENTS(changes), verb);

@@ -7,12 +7,12 @@
 #include "base/log.h"
 
 static const char about[] =
-    "A KMS's webhook for development: it allows everything, or what MOCK_POLICY says. Never let a KMS with real keys "
-    "ask it.\n\n"
+    "A KMS's webhook for development: it allows everything, or what MOCK_POLICY says. Never let a KMS\n"
+    "with real keys ask it.\n\n"
     "Environment, or a file .env in the working directory:\n"
     "  HOST, PORT                     where to listen (127.0.0.1, 3000)\n"
-    "  MOCK_POLICY                    allow-all, deny-app, deny-kms, deny-all, allowlist-device, allowlist-mr "
-    "(allow-all)\n"
+    "  MOCK_POLICY                    allow-all, deny-app, deny-kms, deny-all, allowlist-device, allowlist-mr\n"
+    "                                 (allow-all)\n"
     "  MOCK_ALLOWED_DEVICE_IDS, MOCK_ALLOWED_MR_AGGREGATED\n"
     "                                 the lists, with commas between\n"
     "  MOCK_GATEWAY_APP_ID, MOCK_CHAIN_ID, MOCK_APP_IMPLEMENTATION, KMS_CONTRACT_ADDR, ETH_RPC_URL\n"

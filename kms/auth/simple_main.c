@@ -3,8 +3,8 @@
 #include "kms/auth/program.h"
 
 static const char about[] =
-    "A KMS's webhook that reads allow-lists from a JSON file, anew for each question. It must be reachable from the "
-    "KMS only.\n\n"
+    "A KMS's webhook that reads allow-lists from a JSON file, anew for each question. It must be reachable\n"
+    "from the KMS only.\n\n"
     "Environment, or a file .env in the working directory:\n"
     "  HOST, PORT        where to listen (127.0.0.1, 3000)\n"
     "  AUTH_CONFIG_PATH  the file (./auth-config.json)\n\n"
