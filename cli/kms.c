@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 #include "cli/contract_change.h"
+#include "cli/contract_deploy.h"
 #include "cli/contract_show.h"
 #include "cli/kms_contract.h"
 #include "cli/kms_trust.h"
@@ -31,6 +32,7 @@ static const char teach[] =
     "The cluster's contract, DstackKms:\n"
     "  show                               what it says now\n"
     "  deploy                             deploy the contracts\n"
+    "  upgrade                            put a new implementation behind the contract's proxy\n"
     "  create-app                         create and register an app's contract\n"
     "  set-info FILE                      publish what the KMS's onboarding page printed\n%s\n"
     "  export ETH_RPC_URL=http://127.0.0.1:8545 KMS_CONTRACT_ADDR=0x...\n"
@@ -50,6 +52,14 @@ static int change_kms(const char *verb, int argc, char **argv) {
   return contract_change_run(change, kms, argc, argv);
 }
 
+static int upgrade_kms(const KmsContractOptions *options) {
+  GError *error = NULL;
+  guint8 kms[ETH_ADDRESS_SIZE];
+  if (!wallet_kms_contract(kms, &error))
+    return cli_fail(error);
+  return contract_upgrade(kms, "DstackKms", options->contracts, options->implementation);
+}
+
 static int run(const char *verb, int argc, char **argv, const KmsContractOptions *options) {
   if (strcmp(verb, "list") == 0 || strcmp(verb, "add") == 0 || strcmp(verb, "remove") == 0)
     return kms_trust(verb, argc, argv);
@@ -60,6 +70,8 @@ static int run(const char *verb, int argc, char **argv, const KmsContractOptions
     return contract_show_kms();
   if (strcmp(verb, "deploy") == 0 && alone)
     return kms_contract_deploy(options);
+  if (strcmp(verb, "upgrade") == 0 && alone)
+    return upgrade_kms(options);
   if (strcmp(verb, "create-app") == 0 && alone)
     return kms_contract_create_app(options);
   return change_kms(verb, argc, argv);
@@ -69,7 +81,8 @@ int cli_kms(int argc, char **argv) {
   KmsContractOptions options = {0};
   const GOptionEntry own[] = {
       {"contracts", 0, 0, G_OPTION_ARG_FILENAME, &options.contracts,
-       "deploy: compiled contracts (kms/auth-eth/build/forge)", "DIR"},
+       "deploy, upgrade: compiled contracts (kms/auth-eth/build/forge)", "DIR"},
+      {"implementation", 0, 0, G_OPTION_ARG_STRING, &options.implementation, "upgrade: use this DstackKms", "ADDRESS"},
       {"app-implementation", 0, 0, G_OPTION_ARG_STRING, &options.app_implementation, "deploy: use this DstackApp",
        "ADDRESS"},
       {"owner", 0, 0, G_OPTION_ARG_STRING, &options.owner, "create-app: who governs the app (the signer)", "ADDRESS"},
@@ -87,8 +100,8 @@ int cli_kms(int argc, char **argv) {
   if (!cli_parse(&argc, &argv, entries, "VERB ...", text))
     return CLI_USAGE;
   int status = argc > 1 ? run(argv[1], argc - 2, argv + 2, &options) : cli_usage("expected a verb");
-  char *strings[] = {options.contracts, options.app_implementation, options.owner, options.device,
-                     options.compose_hash};
+  char *strings[] = {options.contracts, options.implementation, options.app_implementation,
+                     options.owner,     options.device,         options.compose_hash};
   for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
     g_free(strings[i]);
   return status;

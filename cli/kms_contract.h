@@ -5,6 +5,7 @@
 
 typedef struct {
   char *contracts;          /* --contracts */
+  char *implementation;     /* --implementation */
   char *app_implementation; /* --app-implementation */
   char *owner, *device, *compose_hash;
   gboolean any_device, require_tcb, disable_upgrades;

@@ -3,26 +3,11 @@
 #include "base/error.h"
 #include "cli/cli.h"
 #include "cli/contract_code.h"
-#include "cli/wallet.h"
+#include "cli/contract_deploy.h"
 #include "eth/address.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static gboolean deploy(Wallet *wallet, GBytes *code, const char *what, guint8 out[ETH_ADDRESS_SIZE], GError **error) {
-  g_autoptr(json_t) receipt = wallet_send(wallet, NULL, code, what, error);
-  if (!receipt)
-    return FALSE;
-  const char *text = json_string_value(json_object_get(receipt, "contractAddress"));
-  return eth_address_parse(text ? text : "", out, "the node's receipt", error);
-}
-
-static gboolean deploy_named(Wallet *wallet, const char *dir, const char *name, guint8 out[ETH_ADDRESS_SIZE],
-                             GError **error) {
-  g_autoptr(GBytes) code = contract_code_load(dir, name, error);
-  g_autofree char *what = g_strdup_printf("deploy the implementation of %s", name);
-  return code && deploy(wallet, code, what, out, error);
-}
 
 /* The proxy's code, then its constructor's arguments: the implementation, and the call that sets the proxy up. */
 static GBytes *proxy_code(const char *dir, const guint8 implementation[ETH_ADDRESS_SIZE],
@@ -56,12 +41,12 @@ static gboolean deploy_all(const KmsContractOptions *options, Deployed *out, GEr
   gboolean ready =
       options->app_implementation
           ? eth_address_parse(options->app_implementation, out->app_implementation, "--app-implementation", error)
-          : deploy_named(&wallet, options->contracts, "DstackApp", out->app_implementation, error);
-  if (!ready || !deploy_named(&wallet, options->contracts, "DstackKms", out->kms_implementation, error))
+          : contract_deploy_named(&wallet, options->contracts, "DstackApp", out->app_implementation, error);
+  if (!ready || !contract_deploy_named(&wallet, options->contracts, "DstackKms", out->kms_implementation, error))
     return FALSE;
   g_autoptr(GBytes) code =
       proxy_code(options->contracts, out->kms_implementation, wallet.account.address, out->app_implementation, error);
-  return code && deploy(&wallet, code, "deploy the DstackKms proxy, owned by the signer", out->proxy, error);
+  return code && contract_deploy(&wallet, code, "deploy the DstackKms proxy, owned by the signer", out->proxy, error);
 }
 
 int kms_contract_deploy(const KmsContractOptions *options) {

@@ -273,6 +273,20 @@ def test_ownership(chain):
     chain.dstack("app", "disable-upgrades", "--app", app, key=chain.stranger)
 
 
+def test_upgrades(chain):
+    app = chain.json("kms", "create-app", "--device", DEVICE, "--compose-hash", COMPOSE)["appId"]
+    assert "not the owner" in chain.dstack("app", "upgrade", "--app", app, "--implementation", chain.kms, key=chain.stranger, ok=False)
+    made = chain.json("app", "upgrade", "--app", app)["implementation"]
+    slot = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"
+    assert int(chain.rpc("eth_getStorageAt", f"0x{app}", slot, "latest"), 16) == int(made, 16)
+    assert chain.json("app", "show", "--app", app, key=False)["composeHashes"] == [f"0x{COMPOSE}"]
+    kms = chain.json("kms", "upgrade")["implementation"]
+    assert int(chain.rpc("eth_getStorageAt", chain.kms, slot, "latest"), 16) == int(kms, 16)
+    assert "ERC1967InvalidImplementation" in chain.dstack("app", "upgrade", "--app", app, "--implementation", chain.kms, ok=False)
+    chain.dstack("app", "disable-upgrades", "--app", app)
+    assert "Upgrades are permanently disabled" in chain.dstack("app", "upgrade", "--app", app, "--implementation", made, ok=False)
+
+
 def test_encoding_against_cast(chain):
     """What dstack-auth-eth sends, byte for byte what Foundry's encoder makes of the same values."""
     seen = []
@@ -354,7 +368,7 @@ def test_wrong_settings(chain):
 
 
 TESTS = [test_deploy, test_kms_permissions, test_app_permissions, test_show, test_gateway_and_info, test_cache_expires, test_hostile_app,
-         test_refusals_of_the_chain, test_ownership, test_encoding_against_cast, test_a_lost_node_is_a_refusal, test_wrong_settings]
+         test_refusals_of_the_chain, test_ownership, test_upgrades, test_encoding_against_cast, test_a_lost_node_is_a_refusal, test_wrong_settings]
 
 
 def main():
