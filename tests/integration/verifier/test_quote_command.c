@@ -2,6 +2,7 @@
 #include "base/hex.h"
 #include "base/json.h"
 #include "fixture.h"
+#include "tdx/quote.h"
 #include "world.h"
 
 #include <string.h>
@@ -27,8 +28,9 @@ static const char *text_of(const Answer *answer, const char *key) {
 }
 
 static Answer ask_world(const World *world, const char *quote_path, const char *more, const char *value) {
-  const char *arguments[] = {"quote",  quote_path,       "--json", "--collateral", world->collateral_path,
-                             "--root", world->root_path, more,     value,          NULL};
+  const char *arguments[] = {
+      "quote", quote_path, "--json", "--collateral", world->sample->collateral_path, "--root", world->sample->root_path,
+      more,    value,      NULL};
   return ask(arguments);
 }
 
@@ -46,7 +48,7 @@ static void assert_form(const World *world, const char *content, gssize len) {
 static void test_forms(void) {
   g_autoptr(World) world = world_new();
   gsize len;
-  const void *raw = g_bytes_get_data(world->quote, &len);
+  const void *raw = g_bytes_get_data(world->sample->quote, &len);
   g_autofree char *hex = hex_encode(raw, len);
   g_autofree char *prefixed = g_strdup_printf(" 0x%s\n", hex);
   g_autofree char *json = g_strdup_printf("{\"event_log\":\"\",\"quote\":\"%s\"}", hex);
@@ -67,13 +69,14 @@ static void assert_refused(const Answer *answer, const char *error_class) {
 static void test_refused(void) {
   g_autoptr(World) world = world_new();
   gsize len;
-  g_autofree guint8 *raw = g_memdup2(g_bytes_get_data(world->quote, &len), g_bytes_get_size(world->quote));
-  len = g_bytes_get_size(world->quote);
+  g_autofree guint8 *raw =
+      g_memdup2(g_bytes_get_data(world->sample->quote, &len), g_bytes_get_size(world->sample->quote));
+  len = g_bytes_get_size(world->sample->quote);
   g_autofree char *good = world_write(world, "good", (char *)raw, (gssize)len);
-  const char *without_root[] = {"quote", good, "--json", "--collateral", world->collateral_path, NULL};
+  const char *without_root[] = {"quote", good, "--json", "--collateral", world->sample->collateral_path, NULL};
   g_auto(Answer) intel = ask(without_root);
   assert_refused(&intel, "chain invalid");
-  const char *without_collateral[] = {"quote", good, "--json", "--root", world->root_path, NULL};
+  const char *without_collateral[] = {"quote", good, "--json", "--root", world->sample->root_path, NULL};
   g_auto(Answer) no_collateral = ask(without_collateral);
   assert_refused(&no_collateral, "collateral fetch");
   g_auto(Answer) early = ask_world(world, good, "--at", "1000000000");
@@ -95,9 +98,9 @@ static void test_refused(void) {
 static void test_event_log(void) {
   g_autoptr(World) world = world_new();
   gsize len;
-  const void *raw = g_bytes_get_data(world->quote, &len);
+  const void *raw = g_bytes_get_data(world->sample->quote, &len);
   g_autofree char *quote = world_write(world, "quote", raw, (gssize)len);
-  g_autofree char *log = world_write(world, "log.json", world->event_log, -1);
+  g_autofree char *log = world_write(world, "log.json", world->sample->event_log, -1);
   g_auto(Answer) good = ask_world(world, quote, "--event-log", log);
   g_assert_cmpint(good.status, ==, 0);
   const json_t *replay = json_object_get(good.json, "rtmr_replay"), *report = json_object_get(good.json, "report");
@@ -106,7 +109,7 @@ static void test_event_log(void) {
     g_assert_cmpstr(json_string_value(json_object_get(replay, key)), ==,
                     json_string_value(json_object_get(report, field)));
   }
-  g_autoptr(json_t) events = json_parse(world->event_log, strlen(world->event_log), "log", NULL);
+  g_autoptr(json_t) events = json_parse(world->sample->event_log, strlen(world->sample->event_log), "log", NULL);
   json_array_remove(events, json_array_size(events) - 1);
   g_autofree char *shorter = json_print(events);
   g_autofree char *other = world_write(world, "other.json", shorter, -1);
@@ -131,7 +134,7 @@ static void test_usage(void) {
   const char *none[] = {"quote", NULL}, *two[] = {"quote", text, text, NULL};
   const char *option[] = {"quote", text, "--frobnicate", NULL}, *missing[] = {"quote", absent, NULL};
   const char *no_hex[] = {"quote", text, "--hex", NULL}, *no_quote[] = {"quote", text, NULL};
-  const char *no_root[] = {"quote", world->collateral_path, "--root", text, NULL};
+  const char *no_root[] = {"quote", world->sample->collateral_path, "--root", text, NULL};
   const char *help[] = {"quote", "--help", NULL};
   g_assert_cmpint(status_of(none, "expected one FILE"), ==, 2);
   g_assert_cmpint(status_of(two, "expected one FILE"), ==, 2);

@@ -3,7 +3,6 @@
 #include "base/hex.h"
 #include "base/json.h"
 #include "prpc/client.h"
-#include "ratls/attestation.h"
 #include "world.h"
 
 #include <glib/gstdio.h>
@@ -36,12 +35,12 @@ static guint16 free_port(void) {
 }
 
 static char *write_config(const World *world, guint16 port) {
-  g_autofree char *text =
-      g_strdup_printf("address = \"127.0.0.1\"\nport = %u\nimage_cache_dir = \"%s\"\n"
-                      "image_download_url = \"%s\"\n"
-                      "[attestation]\ninsecure_allow_external_trust_anchors = true\n"
-                      "collateral_file = \"%s\"\nroot_ca.tdx = \"%s\"\n",
-                      port, world->cache_dir, double_url(world->server), world->collateral_path, world->root_path);
+  g_autofree char *text = g_strdup_printf("address = \"127.0.0.1\"\nport = %u\nimage_cache_dir = \"%s\"\n"
+                                          "image_download_url = \"%s\"\n"
+                                          "[attestation]\ninsecure_allow_external_trust_anchors = true\n"
+                                          "collateral_file = \"%s\"\nroot_ca.tdx = \"%s\"\n",
+                                          port, world->sample->cache_dir, double_url(world->server),
+                                          world->sample->collateral_path, world->sample->root_path);
   return world_write(world, "dstack-verifier.toml", text, -1);
 }
 
@@ -148,9 +147,10 @@ static void test_valid(void) {
   g_assert_cmpstr(json_string_value(json_object_get(details, "trust_anchor")), ==, "external");
   g_assert_cmpstr(json_string_value(json_object_get(details, "os_image_version")), ==, "9.9.9");
   g_assert_true(json_is_true(json_object_get(details, "os_image_is_dev")));
-  g_assert_true(g_str_has_prefix(json_string_value(json_object_get(details, "report_data")), "01020304"));
-  g_assert_cmpstr(json_string_value(json_object_get(info, "app_id")), ==, "6161616161616161616161616161616161616161");
-  g_assert_cmpstr(json_string_value(json_object_get(info, "os_image_hash")), ==, service.world->image_hash);
+  g_assert_true(g_str_has_prefix(json_string_value(json_object_get(details, "report_data")), "61206368616c6c656e6765"));
+  g_assert_true(g_str_has_prefix(json_string_value(json_object_get(info, "compose_hash")),
+                                 json_string_value(json_object_get(info, "app_id"))));
+  g_assert_cmpstr(json_string_value(json_object_get(info, "os_image_hash")), ==, service.world->sample->image_hash);
   g_assert_cmpstr(json_string_value(json_object_get(json_object_get(details, "key_provider"), "name")), ==, "none");
   g_assert_nonnull(json_object_get(json_object_get(details, "boot_info"), "mrAggregated"));
   g_autofree char *text = json_print(answer);
@@ -166,7 +166,7 @@ static void test_bad_evidence(void) {
   g_auto(Service) service = {0};
   service_start(&service);
   gsize len;
-  const guint8 *good = g_bytes_get_data(service.world->quote, &len);
+  const guint8 *good = g_bytes_get_data(service.world->sample->quote, &len);
   g_autofree guint8 *raw = g_memdup2(good, len);
   raw[600] ^= 1;
   g_autofree char *flipped = hex_encode(raw, len), *cut = hex_encode(good, 700);
@@ -180,7 +180,8 @@ static void test_bad_evidence(void) {
   assert_reason(no_hex, "internal error: quote: ");
   g_autoptr(json_t) no_log = verify_with(&service, "event_log", json_string(""));
   assert_flags(no_log, FALSE, FALSE, FALSE);
-  g_autoptr(json_t) events = json_parse(service.world->event_log, strlen(service.world->event_log), "log", NULL);
+  g_autoptr(json_t) events =
+      json_parse(service.world->sample->event_log, strlen(service.world->sample->event_log), "log", NULL);
   json_array_remove(events, json_array_size(events) - 1);
   g_autofree char *shorter = json_print(events);
   g_autoptr(json_t) other_log = verify_with(&service, "event_log", json_string(shorter));
@@ -194,7 +195,7 @@ static void test_other_image(void) {
   g_auto(Service) service = {0};
   service_start(&service);
   g_autofree char *unknown =
-      world_vm_config(service.world, 2, "00000000000000000000000000000000000000000000000000000000000000ff");
+      sample_vm_config(service.world->sample, 2, "00000000000000000000000000000000000000000000000000000000000000ff");
   g_autoptr(json_t) missing = verify_with(&service, "vm_config", json_string(unknown));
   assert_flags(missing, TRUE, FALSE, FALSE);
   assert_reason(missing, "os image hash verification failed: ");
@@ -205,7 +206,7 @@ static void test_other_image(void) {
   assert_flags(traversal, TRUE, FALSE, FALSE);
   g_autoptr(json_t) nothing = verify_with(&service, "vm_config", json_string("{}"));
   assert_reason(nothing, "os_image_hash");
-  g_autofree char *initrd = g_build_filename(service.world->image_dir, "initramfs.cpio.gz", NULL);
+  g_autofree char *initrd = g_build_filename(service.world->sample->image_dir, "initramfs.cpio.gz", NULL);
   g_assert_true(g_file_set_contents(initrd, "an initrD", -1, NULL));
   g_autoptr(json_t) damaged = verify_with(&service, NULL, NULL);
   assert_flags(damaged, TRUE, FALSE, FALSE);
@@ -216,7 +217,7 @@ static void test_other_image(void) {
 static void test_other_shape(void) {
   g_auto(Service) service = {0};
   service_start(&service);
-  g_autofree char *vm_config = world_vm_config(service.world, 3, NULL);
+  g_autofree char *vm_config = sample_vm_config(service.world->sample, 3, NULL);
   g_autoptr(json_t) request = world_request(service.world);
   json_object_set_new(request, "vm_config", json_string(vm_config));
   json_object_set_new(request, "debug", json_true());
@@ -243,7 +244,7 @@ static void test_download(void) {
   service_start(&service);
   g_autoptr(GBytes) archive = world_archive(service.world);
   double_serve(service.world->server, SERVE_GOOD, archive);
-  g_assert_true(file_remove_tree(service.world->image_dir, NULL));
+  g_assert_true(file_remove_tree(service.world->sample->image_dir, NULL));
   for (guint i = 0; i < 2; i++) {
     g_autoptr(json_t) answer = verify_with(&service, NULL, NULL);
     assert_flags(answer, TRUE, TRUE, TRUE);
@@ -260,15 +261,8 @@ static void test_download(void) {
 static void test_attestation(void) {
   g_auto(Service) service = {0};
   service_start(&service);
-  const World *world = service.world;
-  g_autoptr(GError) error = NULL;
-  g_autoptr(TdxEventLog) log = tdx_event_log_parse(world->event_log, strlen(world->event_log), &error);
-  const guint8 report_data[64] = {1, 2, 3, 4};
-  g_autoptr(RatlsAttestation) attestation = ratls_attestation_new(world->quote, log, report_data, world->vm_config);
-  g_autoptr(GBytes) encoded = ratls_attestation_encode(attestation);
-  g_autofree char *hex = hex_encode_bytes(encoded);
-  g_autoptr(json_t) request = json_pack("{s:s, s:s}", "attestation", hex, "quote", "00");
-  g_autofree char *body = json_print(request);
+  g_autofree char *path = world_path(service.world, "attestation.json"), *body = NULL;
+  g_assert_true(g_file_get_contents(path, &body, NULL, NULL));
   int status = 0;
   g_autoptr(json_t) answer = http(&service, "POST", "/verify", body, &status);
   assert_flags(answer, TRUE, TRUE, TRUE);
@@ -308,7 +302,7 @@ static void test_bad_requests(void) {
 static void test_start_refused(void) {
   g_autoptr(World) world = world_new();
   g_autofree char *no_switch = g_strdup_printf("[attestation]\ncollateral_file = \"%s\"\nroot_ca.tdx = \"%s\"\n",
-                                               world->collateral_path, world->root_path);
+                                               world->sample->collateral_path, world->sample->root_path);
   const struct {
     const char *text, *expected;
   } configs[] = {{no_switch, "insecure_allow_external_trust_anchors"},
