@@ -108,7 +108,8 @@ static void label_acpi_events(GPtrArray *events) {
   }
 }
 
-RatlsAttestation *ratls_attestation_new(GBytes *quote, TdxEventLog *log, const guint8 report_data[64], const char *config) {
+RatlsAttestation *ratls_attestation_new(GBytes *quote, TdxEventLog *log, const guint8 report_data[64],
+                                        const char *config) {
   RatlsAttestation *attestation = attestation_alloc();
   attestation->variant = ATTESTATION_TDX;
   attestation->evidence = g_bytes_ref(quote);
@@ -178,7 +179,8 @@ static gboolean has_version_2(GPtrArray *events) {
 }
 
 GBytes *ratls_attestation_encode(const RatlsAttestation *attestation) {
-  if (attestation->report_data_payload || has_version_2(attestation->events) || has_version_2(attestation->runtime_events))
+  if (attestation->report_data_payload || has_version_2(attestation->events) ||
+      has_version_2(attestation->runtime_events))
     return ratls_attestation_encode_v1(attestation);
   return attestation_write_v0(attestation);
 }

@@ -13,7 +13,8 @@ AttestationEvent *attestation_event_alloc(void);
 void attestation_event_free(AttestationEvent *event);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AttestationEvent, attestation_event_free)
 
-/* Each reads the whole input into `out`, or fails the reader. The evidence of GCP is not read: out->variant then says so. */
+/* Each reads the whole input into `out`, or fails the reader. The evidence of GCP is not read: out->variant then says
+ * so. */
 void attestation_read_v0(Reader *reader, RatlsAttestation *out);
 void attestation_read_v1(Reader *reader, RatlsAttestation *out);
 

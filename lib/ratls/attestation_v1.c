@@ -54,14 +54,15 @@ static guint read_event_version(Reader *reader, Reader *field) {
 
 static AttestationEvent *read_event(Reader *reader) {
   enum { IMR, TYPE, DIGEST, EVENT, PAYLOAD, VERSION_FIELD, PREIMAGE, N_FIELDS };
-  static const char *const keys[N_FIELDS] = {"imr",     "event_type", "digest", "event", "event_payload",
-                                             "version", "preimage"};
+  static const char *const keys[N_FIELDS] = {"imr",           "event_type", "digest",  "event",
+                                             "event_payload", "version",    "preimage"};
   Reader fields[N_FIELDS];
   msgpack_read_fields(reader, keys, N_FIELDS, fields);
   AttestationEvent *event = attestation_event_alloc();
   event->imr = (guint32)read_uint(reader, &fields[IMR], G_MAXUINT32);
   event->type = (guint32)read_uint(reader, &fields[TYPE], G_MAXUINT32);
-  event->digest = msgpack_has_field(&fields[DIGEST]) ? read_bytes(reader, &fields[DIGEST], TDX_MR_SIZE) : g_bytes_new(NULL, 0);
+  event->digest =
+      msgpack_has_field(&fields[DIGEST]) ? read_bytes(reader, &fields[DIGEST], TDX_MR_SIZE) : g_bytes_new(NULL, 0);
   event->name = read_text(reader, &fields[EVENT]);
   event->payload = read_bytes(reader, &fields[PAYLOAD], ATTESTATION_MAX_PAYLOAD);
   event->version = read_event_version(reader, &fields[VERSION_FIELD]);

@@ -7,11 +7,11 @@
 #include <glib.h>
 
 typedef struct {
-  guint version;     /* 1 or 2 */
-  GBytes *pubkey;    /* SPKI DER */
-  char *org_name;    /* NULL: none */
+  guint version;  /* 1 or 2 */
+  GBytes *pubkey; /* SPKI DER */
+  char *org_name; /* NULL: none */
   char *subject;
-  char **alt_names;  /* NULL-terminated */
+  char **alt_names; /* NULL-terminated */
   gboolean server_auth, client_auth, ext_quote;
   /* version 1 */
   GBytes *quote;
@@ -28,9 +28,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(RatlsCsr, ratls_csr_free)
 /* By csr->version. */
 GBytes *ratls_csr_encode(const RatlsCsr *csr);
 /* `version` is the api_version of SignCert: 0 and 1 mean the first form, 2 the second, others INVALID.
- * Decodes and verifies the signature over the received bytes, then the confirm word. Trailing bytes, non-minimal lengths,
- * and keys that are not P-256 are errors. The evidence is not looked at. */
+ * Decodes and verifies the signature over the received bytes, then the confirm word. Trailing bytes, non-minimal
+ * lengths, and keys that are not P-256 are errors. The evidence is not looked at. */
 RatlsCsr *ratls_csr_open(guint version, GBytes *encoded, GBytes *signature, GError **error);
-/* Verifies the evidence of a request, bound to its key. Errors as ratls_verify_evidence() and ratls_verify_attestation(); DENIED
- * "no attestation provided" for a request without. */
+/* Verifies the evidence of a request, bound to its key. Errors as ratls_verify_evidence() and
+ * ratls_verify_attestation(); DENIED "no attestation provided" for a request without. */
 VerifiedEvidence *ratls_csr_verify(RatlsVerifier *verifier, const RatlsCsr *csr, GError **error);

@@ -77,7 +77,8 @@ RatlsAttestation *ratls_take_attestation(TdxPlatform *platform, EVP_PKEY *key, c
   return evidence ? ratls_attestation_new(evidence->quote, evidence->log, report_data, config) : NULL;
 }
 
-X509 *ratls_temp_certificate(TdxPlatform *platform, EVP_PKEY *key, X509 *temp_ca, EVP_PKEY *temp_ca_key, GError **error) {
+X509 *ratls_temp_certificate(TdxPlatform *platform, EVP_PKEY *key, X509 *temp_ca, EVP_PKEY *temp_ca_key,
+                             GError **error) {
   g_autoptr(GBytes) quote = NULL, event_log = NULL;
   if (!ratls_take_evidence(platform, key, &quote, &event_log, error))
     return NULL;

@@ -1,5 +1,5 @@
-/* MessagePack, the encoding of version 1 attestations (spec: attestation D.7). What is read may use any width of a type; what is
- * written uses the shortest. */
+/* MessagePack, the encoding of version 1 attestations (spec: attestation D.7). What is read may use any width of a
+ * type; what is written uses the shortest. */
 #pragma once
 
 #include "base/reader.h"
@@ -18,8 +18,8 @@ gboolean msgpack_read_nil(Reader *reader);
 /* Moves past one value of any kind, however deep it nests, without recursion. */
 void msgpack_skip(Reader *reader);
 
-/* Reads a map whose keys are strings: values[i] becomes a cursor over the value of keys[i], or one that has failed when the map
- * has no such key. Other keys are ignored. Fails the reader for a key that appears twice. */
+/* Reads a map whose keys are strings: values[i] becomes a cursor over the value of keys[i], or one that has failed when
+ * the map has no such key. Other keys are ignored. Fails the reader for a key that appears twice. */
 void msgpack_read_fields(Reader *reader, const char *const *keys, gsize n_keys, Reader *values);
 /* Whether that cursor has a value. */
 gboolean msgpack_has_field(const Reader *value);

@@ -1,4 +1,5 @@
-/* SCALE, the encoding of certificate requests (spec: attestation D.4). Reading is canonical: every value has one form. */
+/* SCALE, the encoding of certificate requests (spec: attestation D.4). Reading is canonical: every value has one form.
+ */
 #pragma once
 
 #include "base/reader.h"
@@ -8,8 +9,8 @@
 /* Lengths of the protocol end here: the four-byte mode. The big-integer mode beyond it is refused. */
 #define SCALE_MAX_LENGTH ((1u << 30) - 1)
 
-/* These fail the reader for a length that is not minimal or beyond the input, a boolean or option byte other than 0 and 1, and
- * text that is no UTF-8 or has a NUL inside. */
+/* These fail the reader for a length that is not minimal or beyond the input, a boolean or option byte other than 0 and
+ * 1, and text that is no UTF-8 or has a NUL inside. */
 gsize scale_read_length(Reader *reader);
 GBytes *scale_read_bytes(Reader *reader);
 /* NULL on failure; to be freed with g_free(). */

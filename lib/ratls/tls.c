@@ -86,14 +86,15 @@ static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
   return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-SSL_CTX *tls_server_context(const char *cert_pem, const Secret *key_pem, const char *client_ca_pem, gboolean client_required,
-                            GError **error) {
+SSL_CTX *tls_server_context(const char *cert_pem, const Secret *key_pem, const char *client_ca_pem,
+                            gboolean client_required, GError **error) {
   g_autoptr(SSL_CTX) context = base_context(TLS_server_method());
   SSL_CTX_set_alpn_select_cb(context, select_alpn, NULL);
   if (!use_identity(context, cert_pem, key_pem, error))
     return NULL;
   if (client_required && !client_ca_pem) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "tls: client certificates are required, but no root for them is set");
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID,
+                "tls: client certificates are required, but no root for them is set");
     return NULL;
   }
   if (client_ca_pem) {
@@ -123,7 +124,8 @@ SSL_CTX *tls_client_context(const TlsClientOptions *options, GError **error) {
   if (!set_trust(context, options, error))
     return NULL;
   if (!options->cert_pem != !options->key_pem) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "tls: a client certificate needs its key, and a key its certificate");
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID,
+                "tls: a client certificate needs its key, and a key its certificate");
     return NULL;
   }
   if (options->cert_pem && !use_identity(context, options->cert_pem, options->key_pem, error))

@@ -27,7 +27,8 @@ static gboolean load_root(RatlsVerifier *verifier, const RatlsVerifierOptions *o
     return TRUE;
   if (!options->allow_external_root) {
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED,
-                "%s: a root other than Intel's needs insecure_allow_external_trust_anchors = true", options->root_ca_path);
+                "%s: a root other than Intel's needs insecure_allow_external_trust_anchors = true",
+                options->root_ca_path);
     return FALSE;
   }
   g_autoptr(GBytes) pem = file_read(options->root_ca_path, ROOT_MAX_SIZE, error);
@@ -37,15 +38,15 @@ static gboolean load_root(RatlsVerifier *verifier, const RatlsVerifierOptions *o
     g_prefix_error(error, "failed to read the attestation root %s: ", options->root_ca_path);
     return FALSE;
   }
-  log_warn("INSECURE: quotes are trusted under the external root %s, not under Intel's: whoever holds its key can forge them",
+  log_warn("INSECURE: quotes are trusted under the external root %s, not under Intel's: whoever holds its key can "
+           "forge them",
            options->root_ca_path);
   return TRUE;
 }
 
 static gboolean open_collateral(RatlsVerifier *verifier, const RatlsVerifierOptions *options, GError **error) {
-  const DcapServiceOptions service = {.url = options->pccs_url,
-                                      .cache_dir = options->collateral_cache_dir,
-                                      .insecure_tls = options->insecure_pccs_tls};
+  const DcapServiceOptions service = {
+      .url = options->pccs_url, .cache_dir = options->collateral_cache_dir, .insecure_tls = options->insecure_pccs_tls};
   verifier->collateral = options->collateral_path ? dcap_collateral_source_file(options->collateral_path, error)
                                                   : dcap_collateral_source_service(&service, error);
   return verifier->collateral != NULL;
@@ -169,9 +170,8 @@ VerifiedEvidence *ratls_verify_evidence(RatlsVerifier *verifier, GBytes *quote, 
                                         const guint8 report_data[TDX_REPORT_DATA_SIZE], GError **error) {
   g_autoptr(VerifiedEvidence) evidence = g_new0(VerifiedEvidence, 1);
   evidence->quote = open_quote(quote, report_data, error);
-  if (!evidence->quote || !verify_quote(verifier, evidence, error) ||
-      !decode_log(evidence, log_json, log_len, error) || !decode_identities(verifier, evidence, error) ||
-      !check_td(&evidence->quote->td, error))
+  if (!evidence->quote || !verify_quote(verifier, evidence, error) || !decode_log(evidence, log_json, log_len, error) ||
+      !decode_identities(verifier, evidence, error) || !check_td(&evidence->quote->td, error))
     return NULL;
   return g_steal_pointer(&evidence);
 }

@@ -26,7 +26,7 @@ static tdx_attest_error_t quote_failure(QuoteStep step, const GError *error) {
     return device_failure(error, TDX_ATTEST_ERROR_REPORT_FAILURE);
   if (step == QUOTE_STEP_VSOCK)
     return is_code(error, DSTACK_ERROR_IO) || is_code(error, DSTACK_ERROR_TIMEOUT) ? TDX_ATTEST_ERROR_VSOCK_FAILURE
-                                                                                 : TDX_ATTEST_ERROR_QUOTE_FAILURE;
+                                                                                   : TDX_ATTEST_ERROR_QUOTE_FAILURE;
   if (is_code(error, DSTACK_ERROR_TIMEOUT))
     return TDX_ATTEST_ERROR_BUSY;
   if (is_code(error, DSTACK_ERROR_UNAVAILABLE))

@@ -19,8 +19,8 @@ typedef struct {
 } SystemEvent;
 
 static const SystemEvent system_events[] = {
-    {"system-preparing", 0, FALSE, FALSE}, {"app-id", 20, FALSE, TRUE},      {"compose-hash", 32, FALSE, TRUE},
-    {"instance-id", 20, TRUE, TRUE},       {BOOT_MR_DONE, 0, FALSE, TRUE},   {"os-image-hash", 32, TRUE, FALSE},
+    {"system-preparing", 0, FALSE, FALSE}, {"app-id", 20, FALSE, TRUE},          {"compose-hash", 32, FALSE, TRUE},
+    {"instance-id", 20, TRUE, TRUE},       {BOOT_MR_DONE, 0, FALSE, TRUE},       {"os-image-hash", 32, TRUE, FALSE},
     {SYSTEM_READY, 0, FALSE, FALSE},       {INIT_SCRIPT_HASH, 32, FALSE, FALSE},
 };
 
@@ -141,7 +141,8 @@ static gboolean read_init_scripts(TdxEventLog *log, AppInfo *info, GError **erro
     if (strcmp(event->name, INIT_SCRIPT_HASH) == 0)
       g_ptr_array_add(info->init_script_hashes, g_bytes_ref(event->payload));
   }
-  return info->init_script_hashes->len <= MAX_INIT_SCRIPTS || invalid_event(error, INIT_SCRIPT_HASH, "appears too often");
+  return info->init_script_hashes->len <= MAX_INIT_SCRIPTS ||
+         invalid_event(error, INIT_SCRIPT_HASH, "appears too often");
 }
 
 static void read_identities(TdxEventLog *log, AppInfoMode mode, AppInfo *info) {

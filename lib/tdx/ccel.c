@@ -70,7 +70,8 @@ static const guint8 *read_digest(Reader *reader, const AlgorithmTable *table) {
   return reader_take(reader, size);
 }
 
-static gboolean read_event(Reader *reader, guint32 lane, const AlgorithmTable *table, TdxEventLog *log, GError **error) {
+static gboolean read_event(Reader *reader, guint32 lane, const AlgorithmTable *table, TdxEventLog *log,
+                           GError **error) {
   guint32 type = reader_u32le(reader);
   const guint8 *digest = read_digest(reader, table);
   guint32 size = reader_u32le(reader);
@@ -116,8 +117,8 @@ static void put_header(GByteArray *out) {
   put(out, no_digest, sizeof no_digest);
   put_u32(out, sizeof SPEC_ID_SIGNATURE + 4 + 4 + 4 + 4 + 1);
   put(out, SPEC_ID_SIGNATURE, sizeof SPEC_ID_SIGNATURE);
-  put_u32(out, 0);                               /* platform class */
-  put(out, (const guint8[]){0, 2, 0, 2}, 4);     /* minor, major, errata, size of uintn */
+  put_u32(out, 0);                           /* platform class */
+  put(out, (const guint8[]){0, 2, 0, 2}, 4); /* minor, major, errata, size of uintn */
   put_u32(out, 1);
   put_u16(out, ALGORITHM_SHA384);
   put_u16(out, TDX_MR_SIZE);
@@ -143,7 +144,8 @@ GBytes *tdx_ccel_build(TdxEventLog *log, gsize size, GError **error) {
   for (guint i = 0; i < log->len; i++)
     put_event(out, g_ptr_array_index(log, i));
   if (out->len + sizeof(guint32) > size) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_TOO_LARGE, "ccel: %u bytes of events do not fit into %zu", out->len, size);
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_TOO_LARGE, "ccel: %u bytes of events do not fit into %zu", out->len,
+                size);
     return NULL;
   }
   gsize used = out->len;

@@ -122,7 +122,8 @@ static GBytes *read_outblob(const char *directory, gint64 deadline, GError **err
   }
   if (len < 0) {
     g_autofree char *why = g_strdup_printf("failed to read outblob: %s", g_strerror(saved));
-    (void)(saved == EBUSY || saved == ETIMEDOUT ? busy(error, why) : unavailable(error, why)); /* both only set the error */
+    (void)(saved == EBUSY || saved == ETIMEDOUT ? busy(error, why)
+                                                : unavailable(error, why)); /* both only set the error */
     return NULL;
   }
   if (len <= OUTBLOB_MIN || len >= OUTBLOB_MAX) {

@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "base/json.h"
 #include "crypto/digest.h"
+#include "tdx/event_log_internal.h"
 
 #include <string.h>
 
@@ -45,7 +46,8 @@ void tdx_runtime_digest_v1(const char *name, const void *payload, gsize len, gui
   digest_sha384(preimage->data, preimage->len, out);
 }
 
-/* A string as RFC 8785 writes it: short escapes where JSON has them, other controls in lower-case hex, the rest verbatim. */
+/* A string as RFC 8785 writes it: short escapes where JSON has them, other controls in lower-case hex, the rest
+ * verbatim. */
 static void append_canonical_string(GString *out, const char *text) {
   static const char shorts[] = "\b\f\n\r\t\"\\", letters[] = "bfnrt\"\\";
   g_string_append_c(out, '"');
@@ -87,7 +89,8 @@ TdxEvent *tdx_runtime_event(const char *name, const void *payload, gsize len, GE
     return NULL;
   }
   if (len > TDX_EVENT_PAYLOAD_MAX) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "event payload is larger than %d bytes", TDX_EVENT_PAYLOAD_MAX);
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "event payload is larger than %d bytes",
+                TDX_EVENT_PAYLOAD_MAX);
     return NULL;
   }
   guint8 digest[48];
@@ -96,14 +99,24 @@ TdxEvent *tdx_runtime_event(const char *name, const void *payload, gsize len, GE
   return tdx_event_new(TDX_RUNTIME_RTMR, TDX_RUNTIME_EVENT_TYPE, digest, name, bytes);
 }
 
+void tdx_event_set_version(TdxEvent *event, guint version) {
+  gsize len;
+  const void *payload = g_bytes_get_data(event->payload, &len);
+  event->version = version;
+  if (version == 2)
+    tdx_runtime_digest_v2(event->name, payload, len, event->digest);
+  else
+    tdx_runtime_digest_v1(event->name, payload, len, event->digest);
+}
+
 static void set_string(json_t *object, const char *key, const char *text) {
   json_object_set_new(object, key, json_string(text));
 }
 
-char *tdx_event_print(const TdxEvent *event) {
+static json_t *event_object(const TdxEvent *event) {
   g_autofree char *digest = hex_encode(event->digest, sizeof event->digest);
   g_autofree char *payload = hex_encode_bytes(event->payload);
-  g_autoptr(json_t) object = json_object();
+  json_t *object = json_object();
   json_object_set_new(object, "imr", json_integer(event->imr));
   json_object_set_new(object, "event_type", json_integer(event->type));
   set_string(object, "digest", digest);
@@ -111,5 +124,20 @@ char *tdx_event_print(const TdxEvent *event) {
   set_string(object, "event_payload", payload);
   if (event->version == 2)
     json_object_set_new(object, "version", json_integer(2));
+  return object;
+}
+
+char *tdx_event_print(const TdxEvent *event) {
+  g_autoptr(json_t) object = event_object(event);
+  return json_print(object);
+}
+
+char *tdx_event_print_outside(const TdxEvent *event) {
+  g_autoptr(json_t) object = event_object(event);
+  if (event->version == 2) {
+    g_autoptr(GBytes) preimage = tdx_runtime_preimage_v2(event->name, event->payload);
+    g_autofree char *hex = hex_encode_bytes(preimage);
+    set_string(object, "preimage", hex);
+  }
   return json_print(object);
 }

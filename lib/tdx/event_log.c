@@ -36,15 +36,6 @@ gboolean tdx_event_log_append(TdxEventLog *log, TdxEvent *event, GError **error)
   return placed;
 }
 
-static void derive_digest(const TdxEvent *event, guint8 out[48]) {
-  gsize len;
-  const void *payload = g_bytes_get_data(event->payload, &len);
-  if (event->version == 2)
-    tdx_runtime_digest_v2(event->name, payload, len, out);
-  else
-    tdx_runtime_digest_v1(event->name, payload, len, out);
-}
-
 static gboolean agrees(const TdxEvent *event, const void *digest) {
   return memcmp(digest, event->digest, sizeof event->digest) == 0;
 }
@@ -56,7 +47,7 @@ static gboolean check_runtime_digest(TdxEvent *event, GBytes *claimed, GBytes *p
   const void *claim = claimed ? g_bytes_get_data(claimed, &claimed_len) : NULL;
   const void *image = preimage ? g_bytes_get_data(preimage, &preimage_len) : NULL;
   guint8 given[48];
-  derive_digest(event, event->digest);
+  tdx_event_set_version(event, event->version);
   if (claimed_len > 0 && claimed_len != sizeof event->digest)
     return invalid(error, "event digest is not 48 bytes");
   gboolean same = claimed_len == 0 || agrees(event, claim);
@@ -174,7 +165,7 @@ gboolean tdx_event_log_append_line(TdxEventLog *log, const char *line, gsize len
 char *tdx_event_log_print(TdxEventLog *log) {
   GString *out = g_string_new("[");
   for (guint i = 0; i < log->len; i++) {
-    g_autofree char *event = tdx_event_print(g_ptr_array_index(log, i));
+    g_autofree char *event = tdx_event_print_outside(g_ptr_array_index(log, i));
     if (i > 0)
       g_string_append_c(out, ',');
     g_string_append(out, event);

@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 #define DEVICE "/dev/tdx_guest"
-#define REPORT_RTMR0_AT (512 + 8 + 8 + 4 * TDX_MR_SIZE) /* TDINFO: attributes, xfam, MRTD, config id, owner, owner config */
+#define REPORT_RTMR0_AT                                                                                                \
+  (512 + 8 + 8 + 4 * TDX_MR_SIZE) /* TDINFO: attributes, xfam, MRTD, config id, owner, owner config */
 #define QUOTE_BUFFER_VERSION 1
 #define QUOTE_BUFFER_HEADER 24 /* version, status, lengths in and out */
 #define STATUS_IN_FLIGHT G_MAXUINT64
@@ -56,13 +57,14 @@ static int open_device(GError **error) {
 static gboolean report_result(int result, int errnum, const char *what, GError **error) {
   if (result == 0)
     return TRUE;
-  g_set_error(error, DSTACK_ERROR, errnum == EINVAL ? DSTACK_ERROR_INVALID : DSTACK_ERROR_UNAVAILABLE, DEVICE ": %s: %s", what,
-              g_strerror(errnum));
+  g_set_error(error, DSTACK_ERROR, errnum == EINVAL ? DSTACK_ERROR_INVALID : DSTACK_ERROR_UNAVAILABLE,
+              DEVICE ": %s: %s", what, g_strerror(errnum));
   return FALSE;
 }
 
 /* The same call goes by two numbers. */
-static gboolean call_either(unsigned long first, unsigned long second, void *argument, const char *what, GError **error) {
+static gboolean call_either(unsigned long first, unsigned long second, void *argument, const char *what,
+                            GError **error) {
   int fd = open_device(error);
   if (fd < 0)
     return FALSE;
@@ -80,7 +82,8 @@ gboolean guest_device_extend(guint index, const guint8 digest[TDX_MR_SIZE], GErr
   return call_either(EXTEND_RTMR, EXTEND_RTMR_DSTACK, &request, "failed to extend a register", error);
 }
 
-gboolean guest_device_report(const guint8 report_data[TDX_REPORT_DATA_SIZE], guint8 report[TDX_REPORT_SIZE], GError **error) {
+gboolean guest_device_report(const guint8 report_data[TDX_REPORT_DATA_SIZE], guint8 report[TDX_REPORT_SIZE],
+                             GError **error) {
   ReportRequest request = {0};
   memcpy(request.report_data, report_data, sizeof request.report_data);
   if (!call_either(GET_REPORT0, GET_REPORT0, &request, "failed to get a report", error))
@@ -116,7 +119,8 @@ static gboolean check_status(guint64 status, GError **error) {
   if (status == STATUS_IN_FLIGHT)
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_TIMEOUT, DEVICE ": busy with another quote");
   else if (status == STATUS_SERVICE_UNAVAILABLE)
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNAVAILABLE, DEVICE ": the quote generation service is not available");
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNAVAILABLE,
+                DEVICE ": the quote generation service is not available");
   else
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INTERNAL, DEVICE ": quote status 0x%" G_GINT64_MODIFIER "x", status);
   return FALSE;

@@ -13,6 +13,7 @@ char *kernel_path(const char *variable, const char *fallback, gboolean *given, G
     return g_strdup(fallback);
   if (g_path_is_absolute(value) && strlen(value) < MAX_LENGTH)
     return g_strdup(value);
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s must be an absolute path below %d characters", variable, MAX_LENGTH);
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s must be an absolute path below %d characters", variable,
+              MAX_LENGTH);
   return NULL;
 }

@@ -26,8 +26,8 @@ void mr_config_id_v1(const guint8 compose_hash[32], guint8 out[48]) {
   memcpy(out + 1, compose_hash, 32);
 }
 
-void mr_config_id_v2(const guint8 compose_hash[32], const guint8 app_id[20], KeyProviderKind kind, const void *provider_id,
-                     gsize provider_id_len, guint8 out[48]) {
+void mr_config_id_v2(const guint8 compose_hash[32], const guint8 app_id[20], KeyProviderKind kind,
+                     const void *provider_id, gsize provider_id_len, guint8 out[48]) {
   g_autoptr(GByteArray) preimage = g_byte_array_new();
   g_byte_array_append(preimage, compose_hash, 32);
   g_byte_array_append(preimage, app_id, 20);

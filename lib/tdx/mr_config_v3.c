@@ -155,7 +155,8 @@ static void put_init_scripts(json_t *object, GPtrArray *hashes) {
   json_object_set_new(object, "init_script_hashes", array);
 }
 
-/* The keys go in as they are sorted, and their values are plain ASCII: that is all there is to the canonical form here. */
+/* The keys go in as they are sorted, and their values are plain ASCII: that is all there is to the canonical form here.
+ */
 char *mr_config_v3_print(const MrConfigV3 *config) {
   g_autoptr(json_t) object = json_object();
   put_hex(object, "app_id", config->app_id);

@@ -36,9 +36,22 @@ gboolean tdx_emit_event(TdxPlatform *platform, const char *name, const void *pay
   if (lock < 0)
     return FALSE;
   g_autoptr(TdxEventLog) log = runtime_log_load(platform, error);
-  if (log && check_room(platform, log, event, error) && runtime_log_emit(platform, log, event, error))
-    return TRUE;
+  guint version;
+  if (log && runtime_log_version(platform, &version, error) && check_room(platform, log, event, error)) {
+    tdx_event_set_version(event, version);
+    if (runtime_log_emit(platform, log, event, error))
+      return TRUE;
+  }
   g_prefix_error(error, "failed to emit event %s: ", name);
+  return FALSE;
+}
+
+gboolean tdx_choose_event_version(TdxPlatform *platform, guint version, GError **error) {
+  g_auto(TdxLock) lock = tdx_lock_acquire(platform->runtime_lock_path, error);
+  g_autoptr(TdxEventLog) log = lock >= 0 ? runtime_log_load(platform, error) : NULL;
+  if (log && runtime_log_choose_version(platform, log, version, error))
+    return TRUE;
+  g_prefix_error(error, "failed to choose the version of runtime events: ");
   return FALSE;
 }
 

@@ -1,7 +1,8 @@
 /* The TEE this program runs in: taking quotes, extending registers, reading the boot log.
  *
- * One interface, two makers: the real Linux interfaces (configfs-tsm, measurement registers in sysfs, the CCEL table), which
- * a development guest's simulator presents too, and the in-process simulated TEE of tdx/simulated.h for laptops and tests. */
+ * One interface, two makers: the real Linux interfaces (configfs-tsm, measurement registers in sysfs, the CCEL table),
+ * which a development guest's simulator presents too, and the in-process simulated TEE of tdx/simulated.h for laptops
+ * and tests. */
 #pragma once
 
 #include "tdx/event_log.h"
@@ -24,20 +25,24 @@ typedef struct {
 
 struct TdxPlatform {
   const TdxPlatformOps *ops;
-  const char *name; /* "tdx" or "simulated" */
-  char *runtime_log_path;  /* JSON lines, one TdxEvent each */
+  const char *name;       /* "tdx" or "simulated" */
+  char *runtime_log_path; /* JSON lines, one TdxEvent each */
   char *runtime_lock_path;
 };
 
-/* The Linux interfaces. Environment, as the reference's: DCAP_TDX_QUOTE_CONFIGFS_PATH (directory of one tsm report entry,
- * default /sys/kernel/config/tsm/report/com.intel.dcap), DCAP_TDX_RTMR_SYSFS_PATH, DSTACK_CCEL_FILE. */
+/* The Linux interfaces. Environment, as the reference's: DCAP_TDX_QUOTE_CONFIGFS_PATH (directory of one tsm report
+ * entry, default /sys/kernel/config/tsm/report/com.intel.dcap), DCAP_TDX_RTMR_SYSFS_PATH, DSTACK_CCEL_FILE. */
 TdxPlatform *tdx_platform_linux(GError **error);
 void tdx_platform_free(TdxPlatform *platform);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TdxPlatform, tdx_platform_free)
 
-/* Emits a runtime event: extends RTMR3 and appends to the runtime log as one step under one lock shared by all processes
- * (spec: attestation C.7). If the append fails after the extension the log is marked broken and later quotes with logs are
- * refused. */
+/* Chooses the digest rule (1 or 2) of all runtime events of this boot, before the first one. Not chosen: 1. Errors
+ * INVALID: another version, or events were emitted already; EXISTS: another one was chosen. */
+gboolean tdx_choose_event_version(TdxPlatform *platform, guint version, GError **error);
+
+/* Emits a runtime event: extends RTMR3 and appends to the runtime log as one step under one lock shared by all
+ * processes (spec: attestation C.7). If the append fails after the extension the log is marked broken and later quotes
+ * with logs are refused. */
 gboolean tdx_emit_event(TdxPlatform *platform, const char *name, const void *payload, gsize len, GError **error);
 
 /* A quote with the log that replays to it, taken under the same lock. */

@@ -66,10 +66,12 @@ TdxPlatform *tdx_platform_linux(GError **error) {
   self->base.runtime_lock_path = g_strdup(RUNTIME_LOCK);
   g_autoptr(TdxPlatform) platform = &self->base;
   gboolean given;
-  self->configfs_directory = kernel_path("DCAP_TDX_QUOTE_CONFIGFS_PATH", QUOTE_CONFIGFS_DIRECTORY, &self->configfs_given, error);
+  self->configfs_directory =
+      kernel_path("DCAP_TDX_QUOTE_CONFIGFS_PATH", QUOTE_CONFIGFS_DIRECTORY, &self->configfs_given, error);
   if (!self->configfs_directory)
     return NULL;
-  self->register_directory = kernel_path("DCAP_TDX_RTMR_SYSFS_PATH", REGISTERS_DIRECTORY, &self->registers_given, error);
+  self->register_directory =
+      kernel_path("DCAP_TDX_RTMR_SYSFS_PATH", REGISTERS_DIRECTORY, &self->registers_given, error);
   if (!self->register_directory)
     return NULL;
   self->ccel_file = kernel_path("DSTACK_CCEL_FILE", CCEL_FILE, &given, error);

@@ -31,7 +31,8 @@ static void put_u32(GByteArray *out, guint32 value) {
 
 GBytes *qgs_request(const guint8 report[TDX_REPORT_SIZE]) {
   GByteArray *out = g_byte_array_new();
-  put_u32(out, GUINT32_SWAP_LE_BE(REQUEST_SIZE)); /* the frame's length is big-endian, everything inside little-endian */
+  put_u32(out,
+          GUINT32_SWAP_LE_BE(REQUEST_SIZE)); /* the frame's length is big-endian, everything inside little-endian */
   put_u16(out, MAJOR_VERSION);
   put_u16(out, MINOR_VERSION);
   put_u32(out, GET_QUOTE_REQUEST);

@@ -12,11 +12,12 @@
 
 /* A framed request for a quote of one TDREPORT. */
 GBytes *qgs_request(const guint8 report[TDX_REPORT_SIZE]);
-/* The quote in one framed response. Error INVALID: lengths that do not add up, another message; UNAVAILABLE: the service's own
- * error code. */
+/* The quote in one framed response. Error INVALID: lengths that do not add up, another message; UNAVAILABLE: the
+ * service's own error code. */
 GBytes *qgs_response(const void *frame, gsize len, GError **error);
 
-/* One request and its response over a connected stream, until `deadline` (monotonic microseconds). Errors also IO and TIMEOUT. */
+/* One request and its response over a connected stream, until `deadline` (monotonic microseconds). Errors also IO and
+ * TIMEOUT. */
 GBytes *qgs_exchange(int fd, const guint8 report[TDX_REPORT_SIZE], gint64 deadline, GError **error);
 
 /* The vsock port that a configuration file names in its first line "port = N"; 0: none, or no such file. */

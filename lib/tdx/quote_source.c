@@ -22,8 +22,8 @@ static int connect_service(const QuoteSource *source, gint64 deadline) {
   return port ? source->connect(port, deadline, NULL) : -1;
 }
 
-static GBytes *quote_of_report(const QuoteSource *source, const guint8 report_data[TDX_REPORT_DATA_SIZE], gint64 deadline,
-                               QuoteStep *step, GError **error) {
+static GBytes *quote_of_report(const QuoteSource *source, const guint8 report_data[TDX_REPORT_DATA_SIZE],
+                               gint64 deadline, QuoteStep *step, GError **error) {
   guint8 report[TDX_REPORT_SIZE];
   *step = QUOTE_STEP_REPORT;
   g_auto(TdxLock) lock = tdx_lock_acquire(source->lock, error);

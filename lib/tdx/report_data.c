@@ -7,8 +7,8 @@
 
 static gboolean compose_raw(const void *content, gsize len, guint8 out[TDX_REPORT_DATA_SIZE], GError **error) {
   if (len != TDX_REPORT_DATA_SIZE) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "invalid content length: raw report data is %d bytes, not %zu",
-                TDX_REPORT_DATA_SIZE, len);
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID,
+                "invalid content length: raw report data is %d bytes, not %zu", TDX_REPORT_DATA_SIZE, len);
     return FALSE;
   }
   memcpy(out, content, len);

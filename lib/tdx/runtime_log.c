@@ -10,9 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Lies beside the log from before an extension until its event is logged. Whoever finds it knows that the register holds an
- * event that the log does not have, or may do so. */
-static char *broken_marker(const TdxPlatform *platform) { return g_strconcat(platform->runtime_log_path, ".broken", NULL); }
+/* Lies beside the log from before an extension until its event is logged. Whoever finds it knows that the register
+ * holds an event that the log does not have, or may do so. */
+static char *broken_marker(const TdxPlatform *platform) {
+  return g_strconcat(platform->runtime_log_path, ".broken", NULL);
+}
 
 static gboolean set_marker(TdxPlatform *platform, GError **error) {
   g_autofree char *path = broken_marker(platform);

@@ -1,4 +1,5 @@
-/* The runtime log: what was extended into RTMR3 since boot (spec: attestation C.7). The caller holds the runtime lock. */
+/* The runtime log: what was extended into RTMR3 since boot (spec: attestation C.7). The caller holds the runtime lock.
+ */
 #pragma once
 
 #include "tdx/platform.h"
@@ -7,7 +8,12 @@
 #define RUNTIME_LOG_MAX_EVENTS (TDX_LOG_MAX_EVENTS - 256)
 #define RUNTIME_LOG_MAX_SIZE (8 * 1024 * 1024)
 
-/* The log, checked against the register: error UNVERIFIED when they differ or when an emission did not come to its end. */
+/* The log, checked against the register: error UNVERIFIED when they differ or when an emission did not come to its end.
+ */
 TdxEventLog *runtime_log_load(TdxPlatform *platform, GError **error);
+/* The digest rule that was chosen for this boot: 1 when none was. Errors of reading; INVALID for a file that says
+ * something else. */
+gboolean runtime_log_version(const TdxPlatform *platform, guint *version, GError **error);
+gboolean runtime_log_choose_version(const TdxPlatform *platform, TdxEventLog *log, guint version, GError **error);
 /* Extends RTMR3 by `event` and appends it to the log, of which `before` is the current content. */
 gboolean runtime_log_emit(TdxPlatform *platform, TdxEventLog *before, const TdxEvent *event, GError **error);

@@ -1,5 +1,5 @@
-/* Certificate requests. The input is signed here with a key of our own that replaces the one inside, so that the fuzzer gets past
- * the signature; what is then read must encode to the same bytes. */
+/* Certificate requests. The input is signed here with a key of our own that replaces the one inside, so that the fuzzer
+ * gets past the signature; what is then read must encode to the same bytes. */
 #include "ratls/csr.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* A program of somebody else: knows the installed header and library only. Its argument is an empty directory, in which it plays the
- * kernel: one thread answers requests for quotes, one file is a register. */
+/* A program of somebody else: knows the installed header and library only. Its argument is an empty directory, in which
+ * it plays the kernel: one thread answers requests for quotes, one file is a register. */
 #include <tdx_attest.h>
 
 #include <assert.h>

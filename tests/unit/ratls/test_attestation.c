@@ -9,11 +9,14 @@
 
 #include <string.h>
 
-#define VECTOR_HEAD                                                                                                        \
-  "83a776657273696f6e01a8706c6174666f726d82a46b696e64a3746478a46461746182a571756f7465930102ccffa96576656e745f6c6f679185"   \
-  "a3696d7203aa6576656e745f74797065ce08000001a6646967657374c400a56576656e74a66170702d6964ad6576656e745f7061796c6f6164c4" \
+#define VECTOR_HEAD                                                                                                    \
+  "83a776657273696f6e01a8706c6174666f726d82a46b696e64a3746478a46461746182a571756f7465930102ccffa96576656e745f6c6f6791" \
+  "85"                                                                                                                 \
+  "a3696d7203aa6576656e745f74797065ce08000001a6646967657374c400a56576656e74a66170702d6964ad6576656e745f7061796c6f6164" \
+  "c4"                                                                                                                 \
   "0142a5737461636b82a46b696e64a664737461636ba46461746183ab7265706f72745f64617461dc0040"
-#define VECTOR_TAIL "ae72756e74696d655f6576656e74739182a56576656e74a66170702d6964a77061796c6f6164c40142a6636f6e666967a27b7d"
+#define VECTOR_TAIL                                                                                                    \
+  "ae72756e74696d655f6576656e74739182a56576656e74a66170702d6964a77061796c6f6164c40142a6636f6e666967a27b7d"
 #define VECTOR_SHA256 "18c133267cf0f998820817302a70395bf02fb6ff01741c2d68bbdea14abeb762"
 
 /* Fields of a map, in MessagePack hex. */
@@ -76,9 +79,19 @@ static void test_v0_of_vector(void) {
   g_autoptr(RatlsAttestation) attestation = decode(encoded);
   g_autoptr(GBytes) v0 = ratls_attestation_encode(attestation);
   g_autofree char *hex = hex_encode_bytes(v0);
-  const char *head = "0000" "0c0102ff" "04" "0300000001000008" "00" "186170702d6964" "0442" "04" "186170702d6964" "0442";
+  const char *head = "0000"
+                     "0c0102ff"
+                     "04"
+                     "0300000001000008"
+                     "00"
+                     "186170702d6964"
+                     "0442"
+                     "04"
+                     "186170702d6964"
+                     "0442";
   g_assert_true(g_str_has_prefix(hex, head));
-  g_assert_true(g_str_has_suffix(hex, "00" "087b7d"));
+  g_assert_true(g_str_has_suffix(hex, "00"
+                                      "087b7d"));
   g_assert_cmpuint(strlen(hex), ==, strlen(head) + 2 * (64 + 3));
   g_autoptr(RatlsAttestation) again = decode(v0);
   g_autoptr(GBytes) v1 = ratls_attestation_encode_v1(again);
@@ -132,10 +145,14 @@ static void test_v1_readers(void) {
       {"930102ccff", "c4030102ff"},
       {"930102ccff", "dc000301cc02ccff"},
       {"a776657273696f6e01", "a776657273696f6ecf0000000000000001"},
-      {"a66469676573" "74c400", "a66469676573" "7490"},
+      {"a66469676573"
+       "74c400",
+       "a66469676573"
+       "7490"},
       {"82a56576656e74a66170702d6964a77061796c6f6164c40142", "82a77061796c6f6164c40142a56576656e74a66170702d6964"},
       {"83a776657273696f6e01", "84a178819192c0cb0000000000000000c3a776657273696f6e01"},
-      {"85a3696d7203aa6576656e745f74797065ce08000001a6646967657374c400", "84a3696d7203aa6576656e745f74797065ce08000001"},
+      {"85a3696d7203aa6576656e745f74797065ce08000001a6646967657374c400",
+       "84a3696d7203aa6576656e745f74797065ce08000001"},
   };
   g_autoptr(GBytes) canonical = vector();
   for (gsize i = 0; i < G_N_ELEMENTS(same); i++) {
@@ -155,14 +172,16 @@ static void test_v1_refused(void) {
       {"a3746478", "a3746479"},                                           /* unknown platform */
       {"a664737461636b", "a664737461636c"},                               /* unknown stack */
       {"930102ccff", "930102cd0100"},                                     /* no byte */
-      {"930102ccff", "9301020f" "ff"},                                    /* text that is none */
-      {"dc0040", "dc003f"},                                               /* report data of another size */
-      {EVENT_APP_ID, "a56576656e74a661707000" "6964"},                    /* NUL in a name */
-      {"a3696d7203", "a3696d72ff"},                                       /* negative number */
-      {"9185", "dd7fffffff85"},                                           /* count beyond the input */
-      {"c40142a5737461636b", "c6ffffffff42a5737461636b"},                 /* length beyond the input */
-      {"83a776657273696f6e01", "84a17881a178c1a776657273696f6e01"},       /* a byte that begins nothing */
-      {"a6636f6e666967a27b7d", "a6636f6e666968a27b7d"},                   /* config is missing */
+      {"930102ccff", "9301020f"
+                     "ff"}, /* text that is none */
+      {"dc0040", "dc003f"}, /* report data of another size */
+      {EVENT_APP_ID, "a56576656e74a661707000"
+                     "6964"},                                       /* NUL in a name */
+      {"a3696d7203", "a3696d72ff"},                                 /* negative number */
+      {"9185", "dd7fffffff85"},                                     /* count beyond the input */
+      {"c40142a5737461636b", "c6ffffffff42a5737461636b"},           /* length beyond the input */
+      {"83a776657273696f6e01", "84a17881a178c1a776657273696f6e01"}, /* a byte that begins nothing */
+      {"a6636f6e666967a27b7d", "a6636f6e666968a27b7d"},             /* config is missing */
   };
   for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
     g_autoptr(GBytes) encoded = changed(bad[i].from, bad[i].to);
@@ -193,7 +212,7 @@ static void test_v0_refused(void) {
     guint8 value;
     DstackErrorCode code;
   } bad[] = {
-      {0, 1, DSTACK_ERROR_INVALID},  {1, 1, DSTACK_ERROR_NOT_IMPLEMENTED}, {1, 9, DSTACK_ERROR_INVALID},
+      {0, 1, DSTACK_ERROR_INVALID},    {1, 1, DSTACK_ERROR_NOT_IMPLEMENTED}, {1, 9, DSTACK_ERROR_INVALID},
       {2, 0xfe, DSTACK_ERROR_INVALID}, {6, 0xfd, DSTACK_ERROR_INVALID},
   };
   for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
@@ -231,7 +250,8 @@ static TdxEventLog *sample_log(guint version) {
 
 static void assert_replays_alike(TdxEventLog *a, TdxEventLog *b) {
   guint8 left[48], right[48];
-  g_assert_true(tdx_replay(a, TDX_RUNTIME_RTMR, NULL, left, NULL) && tdx_replay(b, TDX_RUNTIME_RTMR, NULL, right, NULL));
+  g_assert_true(tdx_replay(a, TDX_RUNTIME_RTMR, NULL, left, NULL) &&
+                tdx_replay(b, TDX_RUNTIME_RTMR, NULL, right, NULL));
   g_assert_cmpmem(left, 48, right, 48);
 }
 

@@ -13,8 +13,13 @@ static void test_lengths(void) {
   const struct {
     gsize value;
     const char *hex;
-  } known[] = {{0, "00"},        {1, "04"},        {63, "fc"},          {64, "0101"},
-               {16383, "fdff"},  {16384, "02000100"}, {SCALE_MAX_LENGTH, "feffffff"}};
+  } known[] = {{0, "00"},
+               {1, "04"},
+               {63, "fc"},
+               {64, "0101"},
+               {16383, "fdff"},
+               {16384, "02000100"},
+               {SCALE_MAX_LENGTH, "feffffff"}};
   for (gsize i = 0; i < G_N_ELEMENTS(known); i++) {
     g_autoptr(GByteArray) out = g_byte_array_new();
     scale_write_length(out, known[i].value);
@@ -78,14 +83,16 @@ static void test_vectors(void) {
   g_autoptr(EVP_PKEY) key = root_key();
   g_autoptr(RatlsCsr) csr = sample(key);
   g_autoptr(GBytes) encoded = ratls_csr_encode(csr);
-  assert_bytes_hex(encoded,
-                   "44706c65617365207369676e20636572743a6d013059301306072a8648ce3d020106082a8648ce3d0301070342000491f50522407ce2"
-                   "9dce3ed7d31a15d80c1c42f13a23552d2b33a0ce09ee11e47bce95936f3e7f80d195f879e28e1b144ef37ac9ab8e36a690cbf930b775"
-                   "897b27012054657374204f726740746573742e6578616d706c652e636f6d043c616c742e6578616d706c652e636f6d01000108aabb08"
-                   "5b5d");
+  assert_bytes_hex(
+      encoded,
+      "44706c65617365207369676e20636572743a6d013059301306072a8648ce3d020106082a8648ce3d0301070342000491f50522407ce2"
+      "9dce3ed7d31a15d80c1c42f13a23552d2b33a0ce09ee11e47bce95936f3e7f80d195f879e28e1b144ef37ac9ab8e36a690cbf930b775"
+      "897b27012054657374204f726740746573742e6578616d706c652e636f6d043c616c742e6578616d706c652e636f6d01000108aabb08"
+      "5b5d");
   g_autoptr(RatlsCsr) other = g_new0(RatlsCsr, 1);
-  other->pubkey = unhex("3059301306072a8648ce3d020106082a8648ce3d0301070342000419b2457dd9b8aa6446d980f136fff7812ecd6c77740eeb0e28"
-                        "b10d56c0c00028a5b6e59dcea307d583bd1f70769e9c116df2bcfb1758a95d8613e7de1c8482c0");
+  other->pubkey =
+      unhex("3059301306072a8648ce3d020106082a8648ce3d0301070342000419b2457dd9b8aa6446d980f136fff7812ecd6c77740eeb0e28"
+            "b10d56c0c00028a5b6e59dcea307d583bd1f70769e9c116df2bcfb1758a95d8613e7de1c8482c0");
   other->subject = g_strdup("app.example.com");
   other->alt_names = g_strsplit("a.example,b.example", ",", -1);
   other->server_auth = other->ext_quote = TRUE;

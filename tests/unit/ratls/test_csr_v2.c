@@ -1,4 +1,5 @@
-/* Tests of certificate requests of version 2, and of the evidence in requests of both (spec: attestation D.4, D.5). Vector: I. */
+/* Tests of certificate requests of version 2, and of the evidence in requests of both (spec: attestation D.4, D.5).
+ * Vector: I. */
 #include "base/error.h"
 #include "crypto/digest.h"
 #include "ratls/csr.h"
@@ -61,8 +62,8 @@ static void test_prefix(void) {
   csr->not_before = 1750000000;
   g_autoptr(GBytes) encoded = ratls_csr_encode(csr);
   assert_bytes_hex(encoded, "44706c65617365207369676e20636572743a0c0102030040746573742e6578616d706c652e636f6d00"
-                            "010000"                     /* server, client, quote */
-                            "000180e14e680000000000"     /* app info, not before, not after */
+                            "010000"                 /* server, client, quote */
+                            "000180e14e680000000000" /* app info, not before, not after */
                             "00");
 }
 
@@ -132,7 +133,8 @@ static void test_evidence_v2(void) {
   g_assert_no_error(error);
   g_autoptr(GBytes) encoded = ratls_attestation_encode(attestation), nothing = g_bytes_new(NULL, 0);
   g_autoptr(GBytes) pubkey = p256_spki(key), stolen_by = p256_spki(thief);
-  g_autoptr(RatlsCsr) good = sample(pubkey, encoded), stolen = sample(stolen_by, encoded), empty = sample(pubkey, nothing);
+  g_autoptr(RatlsCsr) good = sample(pubkey, encoded), stolen = sample(stolen_by, encoded),
+                      empty = sample(pubkey, nothing);
   g_assert_true(is_bound(tee, key, good, &error));
   g_assert_no_error(error);
   g_assert_false(is_bound(tee, thief, stolen, &error));

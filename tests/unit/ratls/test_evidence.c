@@ -76,7 +76,8 @@ static void test_good(Fixture *fixture, gconstpointer unused) {
   g_assert_no_error(error);
   g_assert_nonnull(evidence);
   const guint8 app_id[20] = {[0 ... 19] = 0x11};
-  g_assert_cmpmem(g_bytes_get_data(evidence->app_info->app_id, NULL), g_bytes_get_size(evidence->app_info->app_id), app_id, 20);
+  g_assert_cmpmem(g_bytes_get_data(evidence->app_info->app_id, NULL), g_bytes_get_size(evidence->app_info->app_id),
+                  app_id, 20);
   g_assert_nonnull(evidence->boot_info);
   g_assert_true(evidence->external_root);
   g_assert_cmpint(evidence->tcb_status, ==, TCB_UP_TO_DATE);
@@ -149,7 +150,7 @@ static void test_altered_quote(Fixture *fixture, gconstpointer unused) {
   const guint8 *good = g_bytes_get_data(quote, &len);
   g_autoptr(Quote) parsed = quote_parse(quote, NULL);
   const gsize covered = (gsize)(parsed->cert_data - good); /* the chain after it may hold a root nobody needs */
-  for (gsize i = 0; i < covered; i += 37) { /* a sample: lib/dcap's own tests go through every byte */
+  for (gsize i = 0; i < covered; i += 37) {                /* a sample: lib/dcap's own tests go through every byte */
     g_autofree guint8 *bytes = g_memdup2(good, len);
     bytes[i] ^= 1;
     g_autoptr(GBytes) altered = g_bytes_new(bytes, len);
@@ -292,7 +293,8 @@ static void assert_options_refused(const RatlsVerifierOptions *options, int code
 static void test_options(Fixture *fixture, gconstpointer unused) {
   (void)unused;
   const char *root = fixture->tee->root_path, *collateral = fixture->tee->collateral_path;
-  assert_options_refused(&(RatlsVerifierOptions){.root_ca_path = root, .collateral_path = collateral}, DSTACK_ERROR_DENIED);
+  assert_options_refused(&(RatlsVerifierOptions){.root_ca_path = root, .collateral_path = collateral},
+                         DSTACK_ERROR_DENIED);
   assert_options_refused(&(RatlsVerifierOptions){.pccs_url = "ftp://pccs.example"}, DSTACK_ERROR_INVALID);
   assert_options_refused(&(RatlsVerifierOptions){.collateral_path = "/nonexistent"}, DSTACK_ERROR_NOT_FOUND);
   assert_options_refused(&(RatlsVerifierOptions){.collateral_path = root}, DSTACK_ERROR_INVALID);

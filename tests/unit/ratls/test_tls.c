@@ -13,8 +13,8 @@ typedef struct {
   Secret *server_key_pem, *client_key_pem;
 } Parties;
 
-static X509 *issue(const char *name, EVP_PKEY *key, int path_len, X509 *issuer, EVP_PKEY *issuer_key, gboolean server_auth,
-                   gsize payload) {
+static X509 *issue(const char *name, EVP_PKEY *key, int path_len, X509 *issuer, EVP_PKEY *issuer_key,
+                   gboolean server_auth, gsize payload) {
   g_autoptr(GError) error = NULL;
   g_autoptr(GBytes) content = g_bytes_new_take(g_malloc0(payload), payload);
   const CertExtension extension = {RATLS_OID_EVENT_LOG, content};
@@ -67,8 +67,8 @@ static SSL *connection(SSL_CTX *context, gboolean server) {
   return ssl;
 }
 
-/* Runs a handshake; what the server saw of the client comes back in *client_name (NULL: no certificate). A TLS 1.3 server
- * judges the client after the client is done, so both must say yes. */
+/* Runs a handshake; what the server saw of the client comes back in *client_name (NULL: no certificate). A TLS 1.3
+ * server judges the client after the client is done, so both must say yes. */
 static gboolean shake_hands(SSL_CTX *server_context, SSL_CTX *client_context, const char *alpn, char **client_name) {
   SSL *server = connection(server_context, TRUE), *client = connection(client_context, FALSE);
   BIO *server_bio, *client_bio;

@@ -27,8 +27,7 @@ static void tear_down(Fixture *fixture, gconstpointer unused) {
 }
 
 static X509 *certificate_with(EVP_PKEY *key, const CertExtension *extensions, gsize n_extensions) {
-  const CertSpec spec = {
-      .common_name = "x", .ca_path_len = -1, .extensions = extensions, .n_extensions = n_extensions};
+  const CertSpec spec = {.common_name = "x", .ca_path_len = -1, .extensions = extensions, .n_extensions = n_extensions};
   return cert_build(&spec, key, NULL, key, NULL);
 }
 
@@ -57,8 +56,7 @@ static X509 *certificate_with_attestation(EVP_PKEY *key, const RatlsAttestation 
 
 static RatlsAttestation *take_attestation(Fixture *fixture) {
   g_autoptr(GError) error = NULL;
-  RatlsAttestation *attestation =
-      ratls_take_attestation(fixture->tee->platform, fixture->key, "{\"a\":1}", &error);
+  RatlsAttestation *attestation = ratls_take_attestation(fixture->tee->platform, fixture->key, "{\"a\":1}", &error);
   g_assert_no_error(error);
   return attestation;
 }
@@ -72,7 +70,8 @@ static VerifiedEvidence *verify(RatlsVerifier *verifier, X509 *cert) {
   return evidence;
 }
 
-/* Full or stripped, it proves the same identities as the separate form; only the boot log is not replayed when it is gone. */
+/* Full or stripped, it proves the same identities as the separate form; only the boot log is not replayed when it is
+ * gone. */
 static void test_versioned(Fixture *fixture, gconstpointer unused) {
   (void)unused;
   g_autoptr(X509) separate = separate_certificate(fixture);

@@ -17,7 +17,8 @@ static GBytes *decode_text(GBytes *text) {
 
 GBytes *fixture_bytes(const char *name) {
   const char *shared = g_getenv("DSTACK_SHARED_DIR");
-  g_autofree char *path = g_build_filename(shared ? shared : SOURCE_ROOT "/../shared", "fixtures/attestation", name, NULL);
+  g_autofree char *path =
+      g_build_filename(shared ? shared : SOURCE_ROOT "/../shared", "fixtures/attestation", name, NULL);
   g_autoptr(GBytes) content = file_read(path, FIXTURE_MAX_SIZE, NULL);
   if (!content) {
     g_test_skip("fixtures are not here");

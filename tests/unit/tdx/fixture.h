@@ -3,7 +3,8 @@
 
 #include <glib.h>
 
-/* The bytes of attestation/<name>; hex text of *.hex files is decoded. NULL (and the test marked as skipped) when absent. */
+/* The bytes of attestation/<name>; hex text of *.hex files is decoded. NULL (and the test marked as skipped) when
+ * absent. */
 GBytes *fixture_bytes(const char *name);
 /* Decodes lower-case hex without checks; for vectors. */
 GBytes *bytes_of_hex(const char *hex);

@@ -6,8 +6,9 @@
 
 #include <string.h>
 
-#define SPKI                                                                                                             \
-  "3059301306072a8648ce3d020106082a8648ce3d0301070342000419b2457dd9b8aa6446d980f136fff7812ecd6c77740eeb0e28b10d56c0c000" \
+#define SPKI                                                                                                           \
+  "3059301306072a8648ce3d020106082a8648ce3d0301070342000419b2457dd9b8aa6446d980f136fff7812ecd6c77740eeb0e28b10d56c0c0" \
+  "00"                                                                                                                 \
   "28a5b6e59dcea307d583bd1f70769e9c116df2bcfb1758a95d8613e7de1c8482c0"
 
 static void check_report_data(const char *hash, const char *hex) {
@@ -20,35 +21,43 @@ static void check_report_data(const char *hash, const char *hex) {
 }
 
 static void test_report_data(void) {
-  const char *sha512 = "7ea0b744ed5e9c0c83ff9f575668e1697652cd349f2027cdf26f918d4c53e8cd50b5ea9b449b4c3d50e20ae00ec29688"
-                       "d5a214e8daff8a10041f5d624dae8a01";
+  const char *sha512 =
+      "7ea0b744ed5e9c0c83ff9f575668e1697652cd349f2027cdf26f918d4c53e8cd50b5ea9b449b4c3d50e20ae00ec29688"
+      "d5a214e8daff8a10041f5d624dae8a01";
   check_report_data("", sha512);
   check_report_data("sha512", sha512);
   check_report_data("sha256", "278fdb367382d9d10871ebb44498a29d54e705fa8924ce0a6fe8629542fc1a65");
-  check_report_data("sha384", "3967015e6798cc3d90f60b0a8dd045856e33273c4118dcdf04cc40a051ef8f3c008c73fb6e89d0af961c91a3a"
-                              "73efc5e");
+  check_report_data("sha384",
+                    "3967015e6798cc3d90f60b0a8dd045856e33273c4118dcdf04cc40a051ef8f3c008c73fb6e89d0af961c91a3a"
+                    "73efc5e");
   check_report_data("sha3-256", "bb98d4376d590cb17968d89250ac8f3d6241c9267d74995121a60766d0a6c665");
-  check_report_data("sha3-384", "9a1bc92ced9fae72a75d0b446894269c15d47c270829e7375f107d920e2e20fc2bba3ae0a514721e44d185f8"
-                                "9bea7e78");
-  check_report_data("sha3-512", "dc18076a2308b0373d2417d85f62d041398a8387894bd7a46afe857a5cc951f77726fbcf9019bcc224fa11ee"
-                                "0784c94035ad3669f607dcc704079faf244dc3ba");
+  check_report_data("sha3-384",
+                    "9a1bc92ced9fae72a75d0b446894269c15d47c270829e7375f107d920e2e20fc2bba3ae0a514721e44d185f8"
+                    "9bea7e78");
+  check_report_data("sha3-512",
+                    "dc18076a2308b0373d2417d85f62d041398a8387894bd7a46afe857a5cc951f77726fbcf9019bcc224fa11ee"
+                    "0784c94035ad3669f607dcc704079faf244dc3ba");
   check_report_data("keccak256", "71d9e489e5d4046e8c1a5ef5137a88d940c77db95de9a5eadcde469c4fc50c29");
-  check_report_data("keccak384", "7a3b8109c495156d961a50e283f832b6e493c1d2e485030ff81978e5c7b296ad0a0be7a9db3c6b22ba4bf367"
-                                 "d40c0b0f");
-  check_report_data("keccak512", "cdf84b140204fe2ab9fe3951887170ddc9e14715b3e70ec9bed03ea72861d3687a684d4da336ca3154c8c9ae"
-                                 "426a5afdd97b5ddef4f50a7d4657854f96b1a3e3");
+  check_report_data("keccak384",
+                    "7a3b8109c495156d961a50e283f832b6e493c1d2e485030ff81978e5c7b296ad0a0be7a9db3c6b22ba4bf367"
+                    "d40c0b0f");
+  check_report_data("keccak512",
+                    "cdf84b140204fe2ab9fe3951887170ddc9e14715b3e70ec9bed03ea72861d3687a684d4da336ca3154c8c9ae"
+                    "426a5afdd97b5ddef4f50a7d4657854f96b1a3e3");
 }
 
 static void test_report_data_keys(void) {
   g_autoptr(GBytes) spki = bytes_of_hex(SPKI);
   guint8 out[64];
   report_data_ratls(spki, out);
-  assert_hex(out, 64, "2d3a4b5a928758be8ffa0de31cbb716d1c5969c244b165c414d9dc3cadee93d8497d9d099beae3832a5f17798c18a08a8b"
-                      "407fdaed3b22aba002492a4402cd3b");
-  g_assert_true(report_data_compose(REPORT_DATA_KMS_ROOT_CA, g_bytes_get_data(spki, NULL), g_bytes_get_size(spki), "", out,
-                                    NULL));
-  assert_hex(out, 64, "47d799723ae91c37c9a5985cdaee5888414af4737a03fa66bfb804d85028d498f66d8af1d117892ab0deecbab3719f205e"
-                      "c45816e43c018b51724f606d5a2e1a");
+  assert_hex(out, 64,
+             "2d3a4b5a928758be8ffa0de31cbb716d1c5969c244b165c414d9dc3cadee93d8497d9d099beae3832a5f17798c18a08a8b"
+             "407fdaed3b22aba002492a4402cd3b");
+  g_assert_true(report_data_compose(REPORT_DATA_KMS_ROOT_CA, g_bytes_get_data(spki, NULL), g_bytes_get_size(spki), "",
+                                    out, NULL));
+  assert_hex(out, 64,
+             "47d799723ae91c37c9a5985cdaee5888414af4737a03fa66bfb804d85028d498f66d8af1d117892ab0deecbab3719f205e"
+             "c45816e43c018b51724f606d5a2e1a");
 }
 
 static void test_report_data_refused(void) {

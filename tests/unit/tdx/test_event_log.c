@@ -16,11 +16,14 @@ static void add_runtime(TdxEventLog *log, const char *name, const void *payload,
 static void test_digest_vectors(void) {
   guint8 out[48];
   tdx_runtime_digest_v1("system-preparing", "", 0, out);
-  assert_hex(out, 48, "f9974020ef507068183313d0ca808e0d1ca9b2d1ad0c61f5784e7157c362c06536f5ddacdad4451693f48fcc72fff624");
+  assert_hex(out, 48,
+             "f9974020ef507068183313d0ca808e0d1ca9b2d1ad0c61f5784e7157c362c06536f5ddacdad4451693f48fcc72fff624");
   tdx_runtime_digest_v1("app-id", "\xde\xad\xbe\xef", 4, out);
-  assert_hex(out, 48, "67b4be4efed0893cfa2bb1d35dca209ad8348b4c97f980807bcde8b9a0f26398dd0923d6eccb5aa2096d98046da8740f");
+  assert_hex(out, 48,
+             "67b4be4efed0893cfa2bb1d35dca209ad8348b4c97f980807bcde8b9a0f26398dd0923d6eccb5aa2096d98046da8740f");
   tdx_runtime_digest_v2("compose-hash", "\xab\xcd", 2, out);
-  assert_hex(out, 48, "9dde1673f544faa94b921825209593ddde08d0baf9cd6990175dffaf3081f1bb10311d56de189491feb33842a050ad7b");
+  assert_hex(out, 48,
+             "9dde1673f544faa94b921825209593ddde08d0baf9cd6990175dffaf3081f1bb10311d56de189491feb33842a050ad7b");
 }
 
 static TdxEventLog *vector_log(void) {
@@ -44,14 +47,17 @@ static void test_replay_vectors(void) {
   g_autoptr(TdxEventLog) log = vector_log();
   guint8 out[48];
   g_assert_true(tdx_replay(log, 3, "boot-mr-done", out, NULL));
-  assert_hex(out, 48, "51e6737cc37085e270f04c1719caf0bb97a2d7e4396f570793ce9d61da7672cfeb07f01e154cb615295785002e931c47");
+  assert_hex(out, 48,
+             "51e6737cc37085e270f04c1719caf0bb97a2d7e4396f570793ce9d61da7672cfeb07f01e154cb615295785002e931c47");
   g_assert_true(tdx_replay(log, 3, NULL, out, NULL));
-  assert_hex(out, 48, "296998af2d9339c537e7d10f98e0cfdecddfeb7e71dfa5bdc881fce5d1f9ea269b140e7bfaf07228d563c358292947a5");
+  assert_hex(out, 48,
+             "296998af2d9339c537e7d10f98e0cfdecddfeb7e71dfa5bdc881fce5d1f9ea269b140e7bfaf07228d563c358292947a5");
   g_autoptr(GError) error = NULL;
   g_assert_false(tdx_replay(log, 3, "never", out, &error));
   g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID);
   g_assert_true(tdx_replay(log, 0, "never", out, NULL)); /* boot registers are always replayed in full */
-  assert_hex(out, 48, "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000");
+  assert_hex(out, 48,
+             "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000");
 }
 
 static void test_find(void) {
@@ -67,9 +73,10 @@ static void test_json_round_trip(void) {
   g_autoptr(TdxEventLog) log = tdx_event_log_new();
   add_runtime(log, "system-preparing", "", 0);
   g_autofree char *text = tdx_event_log_print(log);
-  g_assert_cmpstr(text, ==,
-                  "[{\"imr\":3,\"event_type\":134217729,\"digest\":\"f9974020ef507068183313d0ca808e0d1ca9b2d1ad0c61f5784e715"
-                  "7c362c06536f5ddacdad4451693f48fcc72fff624\",\"event\":\"system-preparing\",\"event_payload\":\"\"}]");
+  g_assert_cmpstr(
+      text, ==,
+      "[{\"imr\":3,\"event_type\":134217729,\"digest\":\"f9974020ef507068183313d0ca808e0d1ca9b2d1ad0c61f5784e715"
+      "7c362c06536f5ddacdad4451693f48fcc72fff624\",\"event\":\"system-preparing\",\"event_payload\":\"\"}]");
   g_autoptr(GError) error = NULL;
   g_autoptr(TdxEventLog) again = tdx_event_log_parse(text, strlen(text), &error);
   g_assert_no_error(error);
@@ -92,16 +99,21 @@ static void test_digest_derived(void) {
 }
 
 static void test_version_2(void) {
-  const char *text = "[{\"imr\":3,\"event_type\":134217729,\"digest\":\"\",\"event\":\"compose-hash\",\"event_payload\":\"abcd\","
-                     "\"version\":2,\"preimage\":\"7b226e616d65223a22636f6d706f73652d68617368222c227061796c6f6164223a2261626364"
-                     "222c2274797065223a3133343231373732397d\"}]";
+  const char *text =
+      "[{\"imr\":3,\"event_type\":134217729,\"digest\":\"\",\"event\":\"compose-hash\",\"event_payload\":\"abcd\","
+      "\"version\":2,\"preimage\":\"7b226e616d65223a22636f6d706f73652d68617368222c227061796c6f6164223a2261626364"
+      "222c2274797065223a3133343231373732397d\"}]";
   g_autoptr(GError) error = NULL;
   g_autoptr(TdxEventLog) log = tdx_event_log_parse(text, strlen(text), &error);
   g_assert_no_error(error);
   g_autofree char *printed = tdx_event_log_print(log);
-  g_assert_cmpstr(printed, ==,
-                  "[{\"imr\":3,\"event_type\":134217729,\"digest\":\"9dde1673f544faa94b921825209593ddde08d0baf9cd6990175dffa"
-                  "f3081f1bb10311d56de189491feb33842a050ad7b\",\"event\":\"compose-hash\",\"event_payload\":\"abcd\",\"version\":2}]");
+  g_assert_cmpstr(
+      printed, ==,
+      "[{\"imr\":3,\"event_type\":134217729,\"digest\":\"9dde1673f544faa94b921825209593ddde08d0baf9cd6990175dffa"
+      "f3081f1bb10311d56de189491feb33842a050ad7b\",\"event\":\"compose-hash\",\"event_payload\":\"abcd\",\"version\":2,"
+      "\"preimage\":\""
+      "7b226e616d65223a22636f6d706f73652d68617368222c227061796c6f6164223a2261626364222c2274797065223a3133343231"
+      "373732397d\"}]");
   g_autofree char *tampered = g_strdup(text);
   strstr(tampered, "7b226e")[0] = '6';
   g_assert_null(tdx_event_log_parse(tampered, strlen(tampered), &error));
@@ -128,22 +140,30 @@ static void test_refused_json(void) {
       {"{}", DSTACK_ERROR_INVALID},
       {"[1]", DSTACK_ERROR_INVALID},
       {"[] x", DSTACK_ERROR_INVALID},
-      {"[{\"imr\":4,\"event_type\":1,\"digest\":\"" ZERO48 "\",\"event\":\"\",\"event_payload\":\"\"}]", DSTACK_ERROR_INVALID},
-      {"[{\"imr\":-1,\"event_type\":1,\"digest\":\"" ZERO48 "\",\"event\":\"\",\"event_payload\":\"\"}]", DSTACK_ERROR_INVALID},
+      {"[{\"imr\":4,\"event_type\":1,\"digest\":\"" ZERO48 "\",\"event\":\"\",\"event_payload\":\"\"}]",
+       DSTACK_ERROR_INVALID},
+      {"[{\"imr\":-1,\"event_type\":1,\"digest\":\"" ZERO48 "\",\"event\":\"\",\"event_payload\":\"\"}]",
+       DSTACK_ERROR_INVALID},
       {"[{\"imr\":0,\"event_type\":4294967296,\"digest\":\"" ZERO48 "\",\"event\":\"\",\"event_payload\":\"\"}]",
        DSTACK_ERROR_INVALID},
       {"[{\"imr\":0,\"event_type\":1,\"digest\":\"\",\"event\":\"\",\"event_payload\":\"\"}]", DSTACK_ERROR_INVALID},
       {"[{\"imr\":0,\"event_type\":1,\"digest\":\"00\",\"event\":\"\",\"event_payload\":\"\"}]", DSTACK_ERROR_INVALID},
       {"[{\"imr\":0,\"event_type\":1,\"digest\":\"" ZERO48 "\",\"event_payload\":\"\"}]", DSTACK_ERROR_INVALID},
       {"[{\"imr\":0,\"event_type\":1,\"digest\":\"" ZERO48 "\",\"event\":\"\"}]", DSTACK_ERROR_INVALID},
-      {"[{\"imr\":0,\"event_type\":1,\"digest\":\"" ZERO48 "\",\"event\":\"\",\"event_payload\":\"0\"}]", DSTACK_ERROR_INVALID},
-      {"[{\"imr\":0,\"event_type\":134217729,\"digest\":\"\",\"event\":\"a\",\"event_payload\":\"\"}]", DSTACK_ERROR_INVALID},
-      {"[{\"imr\":3,\"event_type\":1,\"digest\":\"" ZERO48 "\",\"event\":\"a\",\"event_payload\":\"\"}]", DSTACK_ERROR_INVALID},
+      {"[{\"imr\":0,\"event_type\":1,\"digest\":\"" ZERO48 "\",\"event\":\"\",\"event_payload\":\"0\"}]",
+       DSTACK_ERROR_INVALID},
+      {"[{\"imr\":0,\"event_type\":134217729,\"digest\":\"\",\"event\":\"a\",\"event_payload\":\"\"}]",
+       DSTACK_ERROR_INVALID},
+      {"[{\"imr\":3,\"event_type\":1,\"digest\":\"" ZERO48 "\",\"event\":\"a\",\"event_payload\":\"\"}]",
+       DSTACK_ERROR_INVALID},
       {"[{\"imr\":3,\"event_type\":134217729,\"digest\":\"" ZERO48 "\",\"event\":\"a\",\"event_payload\":\"\"}]",
        DSTACK_ERROR_UNVERIFIED},
-      {"[{\"imr\":3,\"event_type\":134217729,\"digest\":\"00\",\"event\":\"a\",\"event_payload\":\"\"}]", DSTACK_ERROR_INVALID},
-      {"[{\"imr\":3,\"event_type\":134217729,\"event\":\"a\",\"event_payload\":\"\",\"version\":3}]", DSTACK_ERROR_INVALID},
-      {"[{\"imr\":3,\"event_type\":134217729,\"event\":\"a\",\"event_payload\":\"\",\"version\":0}]", DSTACK_ERROR_INVALID},
+      {"[{\"imr\":3,\"event_type\":134217729,\"digest\":\"00\",\"event\":\"a\",\"event_payload\":\"\"}]",
+       DSTACK_ERROR_INVALID},
+      {"[{\"imr\":3,\"event_type\":134217729,\"event\":\"a\",\"event_payload\":\"\",\"version\":3}]",
+       DSTACK_ERROR_INVALID},
+      {"[{\"imr\":3,\"event_type\":134217729,\"event\":\"a\",\"event_payload\":\"\",\"version\":0}]",
+       DSTACK_ERROR_INVALID},
   };
   for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
     g_autoptr(GError) error = NULL;
@@ -156,7 +176,8 @@ static void test_refused_json(void) {
 static void test_limits(void) {
   g_autoptr(GString) many = g_string_new("[");
   for (int i = 0; i <= TDX_LOG_MAX_EVENTS; i++)
-    g_string_append_printf(many, "%s{\"imr\":3,\"event_type\":134217729,\"event\":\"a\",\"event_payload\":\"\"}", i ? "," : "");
+    g_string_append_printf(many, "%s{\"imr\":3,\"event_type\":134217729,\"event\":\"a\",\"event_payload\":\"\"}",
+                           i ? "," : "");
   g_string_append_c(many, ']');
   g_assert_null(tdx_event_log_parse(many->str, many->len, NULL));
   g_autoptr(GError) error = NULL;
@@ -177,16 +198,19 @@ static void test_ccel_real(void) {
   g_autoptr(GError) error = NULL;
   g_autoptr(TdxEventLog) log = tdx_ccel_parse(g_bytes_get_data(table, NULL), g_bytes_get_size(table), &error);
   g_assert_no_error(error);
-  g_autoptr(TdxEventLog) same = tdx_event_log_parse(g_bytes_get_data(expected, NULL), g_bytes_get_size(expected), &error);
+  g_autoptr(TdxEventLog) same =
+      tdx_event_log_parse(g_bytes_get_data(expected, NULL), g_bytes_get_size(expected), &error);
   g_assert_no_error(error);
   g_autofree char *text = tdx_event_log_print(log), *same_text = tdx_event_log_print(same);
   g_assert_cmpstr(text, ==, same_text);
   g_assert_cmpuint(log->len, ==, 18);
   guint8 mr[48];
   g_assert_true(tdx_replay(log, 0, NULL, mr, NULL));
-  assert_hex(mr, 48, "274c2344116db7c663470693b5ba62b8621eac28cb41d2f816ddf188f9f423f900a1c44d32386fd3c993dc814e62af9d");
+  assert_hex(mr, 48,
+             "274c2344116db7c663470693b5ba62b8621eac28cb41d2f816ddf188f9f423f900a1c44d32386fd3c993dc814e62af9d");
   g_assert_true(tdx_replay(log, 1, NULL, mr, NULL));
-  assert_hex(mr, 48, "bdcf4ee0f7fdfe7c73fbb19ded73193aee23a6726b86d3b282ea097cf4c9ed7a0db21b5c1ccd513e410d90e310836b26");
+  assert_hex(mr, 48,
+             "bdcf4ee0f7fdfe7c73fbb19ded73193aee23a6726b86d3b282ea097cf4c9ed7a0db21b5c1ccd513e410d90e310836b26");
   /* Built again from the parsed events it is the same table, byte for byte. */
   g_autoptr(GBytes) built = tdx_ccel_build(log, g_bytes_get_size(table), &error);
   g_assert_no_error(error);

@@ -11,7 +11,7 @@
 #define P32 "3333333333333333333333333333333333333333333333333333333333333333"
 #define G32 "5555555555555555555555555555555555555555555555555555555555555555"
 #define DOCUMENT                                                                                                       \
-  "{\"app_id\":\"" A20 "\",\"compose_hash\":\"" C32 "\",\"gpu_policy_hash\":\"" G32 "\",\"instance_id\":\"" I20       \
+  "{\"app_id\":\"" A20 "\",\"compose_hash\":\"" C32 "\",\"gpu_policy_hash\":\"" G32 "\",\"instance_id\":\"" I20        \
   "\",\"key_provider\":\"kms\",\"key_provider_id\":\"" P32 "\",\"version\":3}"
 
 static MrConfigV3 *parse(const char *document) {
@@ -40,7 +40,8 @@ static void test_check(void) {
   mr_config_id_check_v3(id, DOCUMENT, strlen(DOCUMENT), facts, &error);
   g_assert_no_error(error);
   const char *const others[] = {
-      "{\"compose_hash\":\"" C32 "\",\"key_provider\":\"kms\"}", /* says less: right, when it is the one that was measured */
+      "{\"compose_hash\":\"" C32
+      "\",\"key_provider\":\"kms\"}", /* says less: right, when it is the one that was measured */
       "{\"compose_hash\":\"" G32 "\",\"key_provider\":\"kms\"}",
       "{\"compose_hash\":\"" C32 "\",\"key_provider\":\"none\"}",
       "{\"app_id\":\"" I20 "\",\"compose_hash\":\"" C32 "\",\"key_provider\":\"kms\"}",
@@ -57,8 +58,8 @@ static void test_check(void) {
 }
 
 static void test_init_scripts(void) {
-  const char *document =
-      "{\"compose_hash\":\"" C32 "\",\"init_script_hashes\":[\"" P32 "\",\"" G32 "\"],\"key_provider\":\"tpm\",\"version\":3}";
+  const char *document = "{\"compose_hash\":\"" C32 "\",\"init_script_hashes\":[\"" P32 "\",\"" G32
+                         "\"],\"key_provider\":\"tpm\",\"version\":3}";
   g_autoptr(MrConfigV3) config = parse(document);
   g_autofree char *printed = mr_config_v3_print(config);
   g_assert_cmpstr(printed, ==, document);

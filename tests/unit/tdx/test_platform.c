@@ -113,6 +113,35 @@ static void test_survives_restart(Machine *machine, gconstpointer unused) {
   g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID);
 }
 
+/* The rule is chosen once, before the first event, and then holds for every process. */
+static void test_event_version(Machine *machine, gconstpointer unused) {
+  (void)unused;
+  g_autoptr(GError) error = NULL;
+  g_assert_false(tdx_choose_event_version(machine->platform, 3, &error));
+  g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID);
+  g_clear_error(&error);
+  g_assert_true(tdx_choose_event_version(machine->platform, 2, &error));
+  g_assert_true(tdx_choose_event_version(machine->platform, 2, &error));
+  g_assert_false(tdx_choose_event_version(machine->platform, 1, &error));
+  g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_EXISTS);
+  g_autoptr(TdxPlatform) again = power_on(machine, NULL);
+  emit(again, "app-id", 20);
+  g_autoptr(TdxEvidence) result = evidence(machine->platform);
+  const TdxEvent *event = g_ptr_array_index(result->log, 3);
+  g_assert_cmpuint(event->version, ==, 2);
+  guint8 expected[48];
+  tdx_runtime_digest_v2("app-id", g_bytes_get_data(event->payload, NULL), 20, expected);
+  g_assert_cmpmem(event->digest, 48, expected, 48);
+}
+
+static void test_event_version_too_late(Machine *machine, gconstpointer unused) {
+  (void)unused;
+  g_autoptr(GError) error = NULL;
+  emit(machine->platform, "app-id", 20);
+  g_assert_false(tdx_choose_event_version(machine->platform, 2, &error));
+  g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID);
+}
+
 static void test_registers(Machine *machine, gconstpointer unused) {
   (void)unused;
   const TdxPlatformOps *ops = machine->platform->ops;
@@ -277,6 +306,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/tdx/platform/linux-without-device", test_linux_without_device);
   ADD("evidence", test_evidence);
   ADD("survives-restart", test_survives_restart);
+  ADD("event-version", test_event_version);
+  ADD("event-version-too-late", test_event_version_too_late);
   ADD("registers", test_registers);
   ADD("lost-event", test_lost_event);
   ADD("edited-log", test_edited_log);

@@ -14,14 +14,22 @@ static void check_td(const TdReport *td, const json_t *fields) {
     const guint8 *data;
     gsize len;
   } parts[] = {
-      {"tee_tcb_svn", td->tee_tcb_svn, 16},       {"mr_seam", td->mr_seam, 48},
-      {"mr_signer_seam", td->mr_signer_seam, 48}, {"seam_attributes", td->seam_attributes, 8},
-      {"td_attributes", td->td_attributes, 8},    {"xfam", td->xfam, 8},
-      {"mr_td", td->mr_td, 48},                   {"mr_config_id", td->mr_config_id, 48},
-      {"mr_owner", td->mr_owner, 48},             {"mr_owner_config", td->mr_owner_config, 48},
-      {"rt_mr0", td->rtmr[0], 48},                {"rt_mr1", td->rtmr[1], 48},
-      {"rt_mr2", td->rtmr[2], 48},                {"rt_mr3", td->rtmr[3], 48},
-      {"report_data", td->report_data, 64},       {"tee_tcb_svn2", td->tee_tcb_svn2, 16},
+      {"tee_tcb_svn", td->tee_tcb_svn, 16},
+      {"mr_seam", td->mr_seam, 48},
+      {"mr_signer_seam", td->mr_signer_seam, 48},
+      {"seam_attributes", td->seam_attributes, 8},
+      {"td_attributes", td->td_attributes, 8},
+      {"xfam", td->xfam, 8},
+      {"mr_td", td->mr_td, 48},
+      {"mr_config_id", td->mr_config_id, 48},
+      {"mr_owner", td->mr_owner, 48},
+      {"mr_owner_config", td->mr_owner_config, 48},
+      {"rt_mr0", td->rtmr[0], 48},
+      {"rt_mr1", td->rtmr[1], 48},
+      {"rt_mr2", td->rtmr[2], 48},
+      {"rt_mr3", td->rtmr[3], 48},
+      {"report_data", td->report_data, 64},
+      {"tee_tcb_svn2", td->tee_tcb_svn2, 16},
       {"mr_service_td", td->mr_service_td, 48},
   };
   for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) {

@@ -1,4 +1,5 @@
-/* Tests of the ways to a quote, against a double of the quote generation service and injected kernel calls (spec: attestation F). */
+/* Tests of the ways to a quote, against a double of the quote generation service and injected kernel calls (spec:
+ * attestation F). */
 #include "base/error.h"
 #include "base/file.h"
 #include "fixture.h"
@@ -60,7 +61,14 @@ static void test_request(void) {
   g_autoptr(GBytes) request = qgs_request(report);
   const guint8 *data = g_bytes_get_data(request, NULL);
   g_assert_cmpuint(g_bytes_get_size(request), ==, REQUEST_FRAME);
-  assert_hex(data, 28, "00000418" "01000100" "00000000" "18040000" "00000000" "00040000" "00000000");
+  assert_hex(data, 28,
+             "00000418"
+             "01000100"
+             "00000000"
+             "18040000"
+             "00000000"
+             "00040000"
+             "00000000");
   g_assert_cmpmem(data + 28, TDX_REPORT_SIZE, report, sizeof report);
 }
 
@@ -151,7 +159,8 @@ static void test_exchange(void) {
     g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_IO);
     g_clear_error(&error);
   }
-  g_autoptr(GBytes) huge = bytes_of_hex("7fffffff" "00");
+  g_autoptr(GBytes) huge = bytes_of_hex("7fffffff"
+                                        "00");
   g_assert_null(exchange(huge, 4096, &error));
   g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID);
 }
@@ -217,7 +226,12 @@ static void test_device_buffer(void) {
   g_autoptr(GError) error = NULL;
   guint8 report[TDX_REPORT_SIZE] = {0xab}, buffer[GUEST_QUOTE_BUFFER];
   guest_quote_buffer_fill(report, buffer);
-  assert_hex(buffer, 28, "0100000000000000" "0000000000000000" "1c040000" "00000000" "00000418");
+  assert_hex(buffer, 28,
+             "0100000000000000"
+             "0000000000000000"
+             "1c040000"
+             "00000000"
+             "00000418");
   g_assert_cmphex(buffer[24 + 28], ==, 0xab);
   g_autoptr(GBytes) frame = response_frame(&good_response);
   const guint32 len = (guint32)g_bytes_get_size(frame), out_len = GUINT32_TO_LE(len);
@@ -253,7 +267,8 @@ static guint device_calls, connect_calls;
 static Service vsock_service;
 static GThread *vsock_thread;
 
-static gboolean give_report(const guint8 report_data[TDX_REPORT_DATA_SIZE], guint8 report[TDX_REPORT_SIZE], GError **error) {
+static gboolean give_report(const guint8 report_data[TDX_REPORT_DATA_SIZE], guint8 report[TDX_REPORT_SIZE],
+                            GError **error) {
   (void)report_data;
   (void)error;
   memset(report, 0xab, TDX_REPORT_SIZE);
