@@ -6,6 +6,7 @@
 #include "base/log.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_WORKERS 64
 #define MAX_METHOD_BYTES (10 * 1024 * 1024)
@@ -16,6 +17,7 @@ static const char defaults[] =
     "front_user = \"65521\"\n"
     "verifier_user = \"65522\"\n"
     "keyholder_user = \"65523\"\n"
+    "insecure_shared_user = false\n"
     "[rpc]\n"
     "address = \"0.0.0.0\"\n"
     "port = 8000\n"
@@ -41,6 +43,7 @@ static const char defaults[] =
     "quote_enabled = true\n"
     "address = \"0.0.0.0\"\n"
     "port = 8000\n"
+    "token = \"\"\n"
     "[core.attestation]\n"
     "collateral_cache_dir = \"/var/cache/dstack-kms/collateral\"\n"
     "insecure_skip_pccs_tls_verify = false\n"
@@ -173,6 +176,7 @@ static gboolean read_onboard(KmsConfig *config, GError **error) {
   gboolean attest_rpc_cert;
   if (!config_get_bool(config->layers, "core.onboard.enabled", &config->onboard_enabled, error) ||
       !config_get_string(config->layers, "core.onboard.auto_bootstrap_domain", &config->auto_bootstrap_domain, error) ||
+      !config_get_string(config->layers, "core.onboard.token", &config->onboard_token, error) ||
       !config_get_bool(config->layers, "core.onboard.quote_enabled", &config->quote_enabled, error) ||
       !config_get_bool(config->layers, "core.attest_rpc_cert", &attest_rpc_cert, error) ||
       !get_address(config->layers, "core.onboard", &config->onboard_address, error))
@@ -207,10 +211,26 @@ static gboolean read_attestation(KmsConfig *config, GError **error) {
   return FALSE;
 }
 
+/* Three processes of one user could read each other's files: the key files would be one parser's mistake away. */
+static gboolean check_isolation(const KmsConfig *config, GError **error) {
+  const char *users[] = {config->front_user, config->verifier_user, config->keyholder_user};
+  gboolean apart = geteuid() == 0;
+  for (guint i = 0; i < G_N_ELEMENTS(users); i++)
+    apart = apart && *users[i] && strcmp(users[i], users[(i + 1) % G_N_ELEMENTS(users)]) != 0;
+  if (apart || config->insecure_shared_user)
+    return TRUE;
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED,
+              "front, verifier and key holder would run as the same user: start as root with three users in core.isolation, "
+              "or, knowing the risk, set core.isolation.insecure_shared_user");
+  return FALSE;
+}
+
 static gboolean read_isolation(KmsConfig *config, GError **error) {
-  return config_get_string(config->layers, "core.isolation.front_user", &config->front_user, error) &&
+  return config_get_bool(config->layers, "core.isolation.insecure_shared_user", &config->insecure_shared_user, error) &&
+         config_get_string(config->layers, "core.isolation.front_user", &config->front_user, error) &&
          config_get_string(config->layers, "core.isolation.verifier_user", &config->verifier_user, error) &&
-         config_get_string(config->layers, "core.isolation.keyholder_user", &config->keyholder_user, error);
+         config_get_string(config->layers, "core.isolation.keyholder_user", &config->keyholder_user, error) &&
+         check_isolation(config, error);
 }
 
 KmsConfig *kms_config_read(Config *layers, GError **error) {
@@ -246,6 +266,8 @@ void kms_config_warn(const KmsConfig *config) {
   config_warn_unknown(config->layers);
   if (config->auth_type == AUTH_DEV)
     log_warn("DEVELOPMENT ONLY: auth_api type \"dev\" gives keys to every attested app; nobody is asked");
+  if (config->insecure_shared_user)
+    log_warn("INSECURE: core.isolation.insecure_shared_user is set: front, verifier and key holder may run as one user");
   if (!config->verify_image)
     log_warn("DEVELOPMENT ONLY: core.image.verify is false: any software may claim to be any image");
   if (!config->quote_enabled)

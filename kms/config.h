@@ -33,6 +33,7 @@ typedef struct {
 
   gboolean onboard_enabled;
   const char *auto_bootstrap_domain; /* "" for none */
+  const char *onboard_token;         /* "": whoever comes first decides */
   char *onboard_address;             /* "IP:PORT" */
   gboolean quote_enabled;            /* evidence in the KMS's own certificate; says nothing about others */
 
@@ -41,6 +42,7 @@ typedef struct {
   const char *root_ca_path, *collateral_path, *pccs_url, *collateral_cache_dir;
   gboolean insecure_pccs_tls;
 
+  gboolean insecure_shared_user; /* start although the three processes are not of three users */
   const char *front_user, *verifier_user, *keyholder_user;
 } KmsConfig;
 

@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/secret.h"
+#include "crypto/digest.h"
 #include "prpc/server.h"
 
 #include <string.h>
@@ -61,9 +63,26 @@ static void answer_health(PrpcHttpRequest *request, gpointer user_data) {
   prpc_http_reply(request, 200, "text/plain", "OK", 2, NULL);
 }
 
+static gboolean is_token(const char *given, const char *token) {
+  guint8 a[SHA256_SIZE], b[SHA256_SIZE];
+  digest_sha256(given, strlen(given), a);
+  digest_sha256(token, strlen(token), b);
+  return bytes_equal_constant_time(a, b, sizeof a);
+}
+
+static gboolean require_token(PrpcHttpRequest *request, const Onboarding *onboarding) {
+  static const char refusal[] = "{\n  \"error\": \"the token in core.onboard.token is needed: Authorization: Bearer TOKEN\"\n}";
+  const char *token = onboarding->config->onboard_token, *given = prpc_http_header(request, "Authorization");
+  gboolean harmless = strcmp(prpc_http_path(request), "/health") == 0;
+  if (harmless || !*token || (given && g_str_has_prefix(given, "Bearer ") && is_token(given + strlen("Bearer "), token)))
+    return TRUE;
+  prpc_http_reply(request, 401, "application/json", refusal, strlen(refusal),
+                  (const char *const[]){"WWW-Authenticate: Bearer realm=\"dstack-kms onboarding\"", NULL});
+  return FALSE;
+}
+
 /* A page that an operator happens to visit can make a browser send GETs and forms, but not JSON. */
-static gboolean refuse_browsers(PrpcHttpRequest *request, gpointer user_data) {
-  (void)user_data;
+static gboolean refuse_browsers(PrpcHttpRequest *request) {
   static const char refusal[] =
       "{\n  \"error\": \"only POST with content type application/json changes anything here\"\n}";
   if (!g_str_has_prefix(prpc_http_path(request), "/prpc/"))
@@ -75,6 +94,10 @@ static gboolean refuse_browsers(PrpcHttpRequest *request, gpointer user_data) {
   return FALSE;
 }
 
+static gboolean guard(PrpcHttpRequest *request, gpointer user_data) {
+  return require_token(request, user_data) && refuse_browsers(request);
+}
+
 static PrpcRouter *make_router(Onboarding *onboarding) {
   PrpcService *methods = prpc_service_new(&kms__onboard__descriptor, "Onboard.", onboarding);
   prpc_service_handle(methods, "Bootstrap", bootstrap);
@@ -83,7 +106,7 @@ static PrpcRouter *make_router(Onboarding *onboarding) {
   prpc_router_mount(router, "/prpc", methods);
   prpc_router_route(router, "GET", "/finish", 0, answer_finish, onboarding);
   prpc_router_route(router, "GET", "/health", 0, answer_health, NULL);
-  prpc_router_filter(router, refuse_browsers, NULL);
+  prpc_router_filter(router, guard, onboarding);
   return router;
 }
 
@@ -97,6 +120,8 @@ gboolean onboard_run(const KmsConfig *config, KeyholderClient *keyholder, GError
   gboolean listening = prpc_server_listen(onboarding.server, config->onboard_address, router, NULL, error) != 0;
   if (listening) {
     log_info("no keys yet: waiting for Onboard.Bootstrap on http://%s", config->onboard_address);
+    if (!*config->onboard_token)
+      log_warn("INSECURE: whoever reaches %s first decides over the keys: set core.onboard.token", config->onboard_address);
     prpc_server_run(onboarding.server);
   }
   prpc_server_free(onboarding.server);

@@ -221,6 +221,19 @@ static void test_onboarding(void) {
   }
 }
 
+static void test_onboarding_token(void) {
+  g_autoptr(Kms) kms = kms_new();
+  g_autofree char *onboard = g_strdup_printf("address = \"127.0.0.1\"\nport = %u\ntoken = \"right\"", kms->port);
+  static const char path[] = "/prpc/Onboard.Bootstrap?json", json[] = "application/json", body[] = "{\"domain\":\"127.0.0.1\"}";
+  kms_configure(kms, onboard, NULL, NULL);
+  kms_spawn(kms);
+  wait_for_onboarding(kms);
+  g_assert_cmpint(http(kms, "POST", path, json, body, NULL), ==, 401);
+  g_assert_cmpint(http(kms, "GET", "/finish", NULL, NULL, NULL), ==, 401);
+  g_assert_cmpint(http(kms, "POST", path, "application/json\r\nAuthorization: Bearer wrong", body, NULL), ==, 401);
+  g_assert_cmpint(http(kms, "POST", path, "application/json\r\nAuthorization: Bearer right", body, NULL), ==, 200);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/kms/lifecycle/comes-back", test_comes_back);
@@ -233,5 +246,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/kms/lifecycle/refused-configuration", test_refused_configuration);
   g_test_add_func("/kms/lifecycle/dev-mode", test_dev_mode);
   g_test_add_func("/kms/lifecycle/onboarding", test_onboarding);
+  g_test_add_func("/kms/lifecycle/onboarding-token", test_onboarding_token);
   return g_test_run();
 }

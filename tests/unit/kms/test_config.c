@@ -48,6 +48,13 @@ static void test_refused(void) {
     g_assert_null(load(*text, &error));
     g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID);
   }
+  static const char *const shared[] = {"[core.isolation]\nverifier_user = \"\"\n",
+                                       "[core.isolation]\nverifier_user = \"65523\"\n", NULL};
+  for (const char *const *text = shared; *text; text++) {
+    g_autoptr(GError) error = NULL;
+    g_assert_null(load(*text, &error));
+    g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED);
+  }
   g_autoptr(GError) error = NULL;
   g_assert_null(kms_config_load("/nonexistent/kms.toml", &error));
   g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_FOUND);
