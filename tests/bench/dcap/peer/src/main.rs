@@ -1,12 +1,20 @@
-//! Verifies one quote again and again with the `dcap-qvl` crate and prints how many it does in a second.
+//! Verifies one quote again and again with the `dcap-qvl` crate and prints how many it does in a
+//! second of processor time.
 //!
 //! Usage: dcap-peer QUOTE COLLATERAL UNIX_TIME ROOT_DER
 
 use dcap_qvl::{verify::QuoteVerifier, QuoteCollateralV3};
-use std::{env, fs, time::Instant};
+use std::{env, fs};
 
 const ROUNDS: usize = 10;
 const PER_ROUND: usize = 50;
+
+fn cpu_seconds() -> f64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the clock exists and `now` is a timespec.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut now) };
+    now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
+}
 
 fn main() {
     let args: Vec<String> = env::args().collect();
@@ -17,11 +25,11 @@ fn main() {
     let verifier = QuoteVerifier::new(fs::read(&args[4]).expect("root"));
     let mut best = f64::MAX;
     for _ in 0..ROUNDS {
-        let start = Instant::now();
+        let start = cpu_seconds();
         for _ in 0..PER_ROUND {
             verifier.verify(&quote, &collateral, now).expect("verified");
         }
-        best = best.min(start.elapsed().as_secs_f64() / PER_ROUND as f64);
+        best = best.min((cpu_seconds() - start) / PER_ROUND as f64);
     }
     println!("{:.1}", 1.0 / best);
 }
