@@ -121,8 +121,9 @@ static GArray *sorted_ranges(const TdHobLayout *layout, GError **error) {
   guint64 end = 0;
   for (guint i = 0; i < sorted->len; i++) {
     const TdHobRange *range = &g_array_index(sorted, TdHobRange, i);
-    if (range->start < end || range->start >= range->end || !is_page(range->start) || !is_page(range->end)) {
-      invalid(error, "ranges overlap, are empty or are no whole pages");
+    if (range->start < end || range->start >= range->end || !is_page(range->start) || !is_page(range->end) ||
+        range->end >> PAGE_SHIFT > MAX_PAGES) {
+      invalid(error, "ranges overlap, are empty, too large or no whole pages");
       return NULL;
     }
     end = range->end;
@@ -135,7 +136,7 @@ GByteArray *td_hob_witness(const TdHobLayout *layout, GError **error) {
   if (!sorted)
     return NULL;
   guint64 base = sorted->len > 0 ? g_array_index(sorted, TdHobRange, 0).start : 0;
-  if (sorted->len == 0 || layout->base < base) {
+  if (sorted->len == 0 || layout->base < base || !is_page(layout->base) || layout->base >> PAGE_SHIFT > MAX_PAGES) {
     invalid(error, "the list lies in no range");
     return NULL;
   }
@@ -155,7 +156,8 @@ static gboolean take_ranges(Reader *reader, guint64 base, TdHobLayout *out, GErr
   guint64 end = 0;
   for (guint i = 0; i < out->n_ranges; i++) {
     guint64 start = take_varint(reader), pages = take_varint(reader);
-    if (!reader_ok(reader) || start > MAX_PAGES || pages == 0 || pages > MAX_PAGES || base + start < end)
+    if (!reader_ok(reader) || start > MAX_PAGES || pages == 0 || pages > MAX_PAGES || base + start < end ||
+        base + start + pages > MAX_PAGES)
       return invalid(error, "witness has ranges that overlap, are empty or are too large");
     end = base + start + pages;
     out->ranges[i] = (TdHobRange){(base + start) << PAGE_SHIFT, end << PAGE_SHIFT};
@@ -166,7 +168,7 @@ static gboolean take_ranges(Reader *reader, guint64 base, TdHobLayout *out, GErr
 gboolean td_hob_read_witness(const void *data, gsize len, TdHobLayout *out, GError **error) {
   Reader reader = reader_init(data, len);
   guint64 base = take_varint(&reader), list = take_varint(&reader), n = take_varint(&reader);
-  if (!reader_ok(&reader) || base > MAX_PAGES || list > MAX_PAGES || n == 0 || n > TD_HOB_MAX_RANGES)
+  if (!reader_ok(&reader) || base > MAX_PAGES || list > MAX_PAGES - base || n == 0 || n > TD_HOB_MAX_RANGES)
     return invalid(error, "witness is malformed");
   *out = (TdHobLayout){.base = (base + list) << PAGE_SHIFT, .n_ranges = (guint)n};
   return take_ranges(&reader, base, out, error) && reader_finish(&reader, "td hob: witness", error);

@@ -3,6 +3,7 @@
 #include "measure/snp.h"
 #include "measure/tdvf.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_SIZE (64 * 1024)
@@ -26,9 +27,8 @@ static void measure(const Tdvf *tdvf) {
   g_autoptr(GByteArray) hob = td_hob_build(&layout, G_GUINT64_CONSTANT(4) << 30);
   g_autoptr(GByteArray) witness = td_hob_witness(&layout, NULL);
   TdHobLayout back;
-  if (witness && !td_hob_read_witness(witness->data, witness->len, &back, NULL) &&
-      layout.n_ranges <= TD_HOB_MAX_RANGES && layout.base < G_GUINT64_CONSTANT(1) << 52)
-    g_error("a witness that was written can not be read");
+  if (witness && !td_hob_read_witness(witness->data, witness->len, &back, NULL))
+    abort(); /* what was written can not be read */
 }
 
 int LLVMFuzzerTestOneInput(const guint8 *data, size_t size) {

@@ -70,6 +70,8 @@ static void test_witness(void) {
   }
   layout.ranges[0] = layout.ranges[1];
   g_assert_null(td_hob_witness(&layout, NULL));
+  layout.ranges[0] = (TdHobRange){G_GUINT64_CONSTANT(1) << 60, G_GUINT64_CONSTANT(2) << 60};
+  g_assert_null(td_hob_witness(&layout, NULL)); /* nothing could read it */
 }
 
 static void test_firmware(void) {
