@@ -57,7 +57,6 @@ static const char *const accepted_keys[] = {"default",
                                             "rpc.temp_dir",
                                             "rpc.log_level",
                                             "core.subject_postfix",
-                                            "core.admin_token_hash",
                                             "core.site_name",
                                             "core.onboard.workers",
                                             NULL};
@@ -128,6 +127,8 @@ static gboolean read_rpc(KmsConfig *config, GError **error) {
 
 static gboolean read_auth(KmsConfig *config, GError **error) {
   const char *type;
+  if (!get_text_or_null(config->layers, "core.admin_token_hash", &config->admin_token_hash, error))
+    return FALSE;
   if (!config_get_string(config->layers, "core.auth_api.type", &type, error) ||
       !config_get_string(config->layers, "core.auth_api.webhook.url", &config->webhook_url, error) ||
       !config_get_string(config->layers, "core.auth_api.dev.gateway_app_id", &config->dev_gateway_app_id, error))

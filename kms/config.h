@@ -26,6 +26,8 @@ typedef struct {
   const char *webhook_url;
   const char *dev_gateway_app_id;
 
+  const char *admin_token_hash; /* hex SHA-256; NULL: no token is the right one */
+
   gboolean verify_image;
   const char *image_cache_dir;
   const char *image_download_url; /* NULL: nothing is downloaded */

@@ -78,6 +78,8 @@ enum {
   VERIFIER_AUTHORIZE_APP,
   /* version u8, csr blob, signature blob, vm_config text -> leaf text, app CA text */
   VERIFIER_SIGN_CERT,
+  /* image_hash text, config_hash text (each "", "all" or 64 hex digits) -> nothing */
+  VERIFIER_CLEAR_IMAGES,
   /* -> gateway_app_id text, has_chain u8, contract text, chain_id u64, implementation text */
   VERIFIER_AUTH_INFO,
 };

@@ -3,7 +3,9 @@
 #include "kms/long_version.h"
 
 #include "base/error.h"
+#include "base/hex.h"
 #include "base/log.h"
+#include "crypto/digest.h"
 #include "crypto/x509.h"
 #include "kms.pb-c.h"
 
@@ -149,6 +151,25 @@ static gboolean sign_cert(PrpcCall *call, const ProtobufCMessage *request, Proto
   return TRUE;
 }
 
+static gboolean is_admin_token(const KmsService *service, const char *token) {
+  guint8 expected[SHA256_SIZE], actual[SHA256_SIZE];
+  const char *hex = service->config->admin_token_hash;
+  digest_sha256(token, strlen(token), actual);
+  return hex && hex_decode_fixed(hex, expected, sizeof expected, NULL) &&
+         bytes_equal_constant_time(expected, actual, sizeof actual);
+}
+
+static gboolean clear_image_cache(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response,
+                                  gpointer user_data, GError **error) {
+  (void)call, (void)response; /* the token is in the request, and the answer is empty */
+  KmsService *service = user_data;
+  const Kms__ClearImageCacheRequest *args = (const Kms__ClearImageCacheRequest *)request;
+  if (is_admin_token(service, args->token))
+    return verifier_client_clear_images(service->verifier, args->image_hash, args->config_hash, error);
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "invalid token");
+  return FALSE;
+}
+
 static void answer_health(PrpcHttpRequest *request, gpointer user_data) {
   (void)user_data;
   prpc_http_reply(request, 200, "text/plain", "OK", 2, NULL);
@@ -168,6 +189,7 @@ PrpcRouter *kms_service_router(KmsService *service) {
   prpc_service_handle(methods, "GetMeta", get_meta);
   prpc_service_handle(methods, "GetTempCaCert", get_temp_ca_cert);
   prpc_service_handle(methods, "SignCert", sign_cert);
+  prpc_service_handle(methods, "ClearImageCache", clear_image_cache);
   set_limits(methods, service->config);
   PrpcRouter *router = prpc_router_new("DStack KMS");
   g_autofree char *version = g_strconcat("X-App-Version: ", kms_long_version(), NULL);

@@ -78,6 +78,18 @@ gboolean verifier_client_sign(VerifierClient *client, guint version, GBytes *csr
   return TRUE;
 }
 
+gboolean verifier_client_clear_images(VerifierClient *client, const char *image_hash, const char *config_hash,
+                                      GError **error) {
+  g_autoptr(WireBuffer) request = wire_buffer_new(VERIFIER_CLEAR_IMAGES);
+  wire_put_text(request, image_hash);
+  wire_put_text(request, config_hash);
+  g_autoptr(WireBuffer) answer = call(client, request, error);
+  if (!answer)
+    return FALSE;
+  Reader body = wire_body(answer);
+  return reader_finish(&body, "cleared images", error);
+}
+
 void auth_facts_clear(AuthFacts *facts) {
   g_clear_pointer(&facts->gateway_app_id, g_free);
   g_clear_pointer(&facts->contract, g_free);

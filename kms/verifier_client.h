@@ -28,6 +28,10 @@ gboolean verifier_client_authorize(VerifierClient *client, GBytes *certificate, 
 gboolean verifier_client_sign(VerifierClient *client, guint version, GBytes *csr, GBytes *signature,
                               const char *vm_config, char **leaf, char **app_ca, GError **error);
 
+/* Forgets images and measurements of the verifier's cache (spec: kms 5.4). */
+gboolean verifier_client_clear_images(VerifierClient *client, const char *image_hash, const char *config_hash,
+                                      GError **error);
+
 typedef struct {
   char *gateway_app_id;
   gboolean has_chain; /* the rest means something */

@@ -40,5 +40,6 @@ gboolean os_image_check(OsImageChecker *checker, const char *vm_config, const Ve
 }
 
 gboolean os_image_clear(OsImageChecker *checker, const char *image_hash, const char *config_hash, GError **error) {
+  image_judge_forget(checker->judge);
   return image_store_clear(checker->store, image_hash, config_hash, error);
 }

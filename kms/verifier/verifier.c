@@ -183,6 +183,14 @@ static gboolean answer_auth_info(KmsVerifier *verifier, Reader *body, WireBuffer
   return TRUE;
 }
 
+static gboolean answer_clear_images(KmsVerifier *verifier, Reader *body, WireBuffer *answer, GError **error) {
+  (void)answer; /* empty when it is done */
+  g_autofree char *image_hash = wire_get_text(body, KMS_MAX_NAME);
+  g_autofree char *config_hash = wire_get_text(body, KMS_MAX_NAME);
+  return reader_finish(body, "clearing request", error) &&
+         os_image_clear(verifier->images, image_hash, config_hash, error);
+}
+
 typedef gboolean (*VerifierHandler)(KmsVerifier *verifier, Reader *body, WireBuffer *answer, GError **error);
 
 static VerifierHandler find_handler(guint8 type) {
@@ -193,6 +201,8 @@ static VerifierHandler find_handler(guint8 type) {
     return answer_authorize_app;
   case VERIFIER_SIGN_CERT:
     return answer_sign_cert;
+  case VERIFIER_CLEAR_IMAGES:
+    return answer_clear_images;
   case VERIFIER_AUTH_INFO:
     return answer_auth_info;
   default:

@@ -64,6 +64,12 @@ static void remember(ImageJudge *judge, const char *key, ImageExpectation *expec
   g_mutex_unlock(&judge->lock);
 }
 
+void image_judge_forget(ImageJudge *judge) {
+  g_mutex_lock(&judge->lock);
+  g_hash_table_remove_all(judge->known);
+  g_mutex_unlock(&judge->lock);
+}
+
 /* What the claim's text says. */
 typedef struct {
   MeasureVm vm;

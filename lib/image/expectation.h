@@ -32,6 +32,9 @@ ImageJudge *image_judge_new(ImageStore *store);
 void image_judge_free(ImageJudge *judge);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ImageJudge, image_judge_free)
 
+/* Forgets what is in memory. */
+void image_judge_forget(ImageJudge *judge);
+
 typedef struct {
   const char *vm_config;   /* JSON text */
   const TdReport *quoted;  /* of a verified quote */

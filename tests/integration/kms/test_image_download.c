@@ -6,11 +6,15 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hex.h"
+#include "crypto/digest.h"
+#include "google/protobuf/empty.pb-c.h"
 #include "kms.pb-c.h"
 #include "verifier/sample/image.h"
 
 #include <string.h>
 #include <unistd.h>
+
+#define ADMIN_TOKEN "an operator's token"
 
 static const char *const image_files[] = {"ovmf.fd", "bzImage", "initramfs.cpio.gz", "metadata.json", "sha256sum.txt"};
 
@@ -34,10 +38,14 @@ static void configure_download(Kms *kms, const char *url) {
   g_autofree char *path = g_build_filename(kms->dir, "kms.toml", NULL), *text = NULL;
   kms_configure(kms, NULL, NULL, "");
   g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
-  g_auto(GStrv) around = g_strsplit(text, "cache_dir = ", 2);
+  g_auto(GStrv) around = g_strsplit(text, "[core.image]\n", 2);
   g_assert_nonnull(around[1]);
+  guint8 digest[32];
+  digest_sha256(ADMIN_TOKEN, strlen(ADMIN_TOKEN), digest);
+  g_autofree char *token_hash = hex_encode(digest, sizeof digest);
   g_autofree char *with =
-      g_strconcat(around[0], "download_url = \"", url, "\"\ndownload_timeout = \"3s\"\ncache_dir = ", around[1], NULL);
+      g_strconcat(around[0], "admin_token_hash = \"", token_hash, "\"\n[core.image]\ndownload_url = \"", url,
+                  "\"\ndownload_timeout = \"3s\"\n", around[1], NULL);
   g_assert_true(g_file_set_contents(path, with, -1, NULL));
 }
 
@@ -51,6 +59,27 @@ static void get_app_key_fails(PrpcClient *client, const char *vm_config, const c
   g_assert_null(answer);
   if (!strstr(error->message, why))
     g_error("expected \"%s\", got \"%s\"", why, error->message);
+}
+
+static PrpcMessage *clear(PrpcClient *client, const char *token, const char *image_hash, GError **error) {
+  Kms__ClearImageCacheRequest request = KMS__CLEAR_IMAGE_CACHE_REQUEST__INIT;
+  request.token = (char *)token;
+  request.image_hash = (char *)image_hash;
+  return prpc_client_call(client, "ClearImageCache", &request.base, &google__protobuf__empty__descriptor, error);
+}
+
+static void clear_fails(PrpcClient *client, const char *token, const char *image_hash, const char *why) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(PrpcMessage) answer = clear(client, token, image_hash, &error);
+  g_assert_null(answer);
+  if (!strstr(error->message, why))
+    g_error("expected \"%s\", got \"%s\"", why, error->message);
+}
+
+static void clear_images(PrpcClient *client, const char *image_hash) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(PrpcMessage) answer = clear(client, ADMIN_TOKEN, image_hash, &error);
+  g_assert_no_error(error);
 }
 
 static char *vm_config_of(const char *hash) {
@@ -78,6 +107,12 @@ static void test_download(void) {
   guint requests = double_requests(server);
   get_app_key_fails(client, vm_config, "mrs do not match: MRTD mismatch");
   g_assert_cmpuint(double_requests(server), ==, requests);
+  clear_fails(client, "wrong", "all", "invalid token");
+  clear_fails(client, ADMIN_TOKEN, "../images", "invalid cache key");
+  clear_images(client, name);
+  g_assert_false(g_file_test(dir, G_FILE_TEST_EXISTS));
+  get_app_key_fails(client, vm_config, "mrs do not match: MRTD mismatch");
+  g_assert_cmpuint(double_requests(server), ==, requests + 1);
   g_autofree char *staging = g_build_filename(kms->image_cache, "images", "tmp", NULL);
   g_autoptr(GDir) leftovers = g_dir_open(staging, 0, NULL);
   g_assert_null(g_dir_read_name(leftovers));

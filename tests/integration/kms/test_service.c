@@ -365,9 +365,7 @@ static void method_not_implemented(const char *method, const ProtobufCMessage *r
 
 static void test_not_implemented(void) {
   Kms__GetKmsKeyRequest get = KMS__GET_KMS_KEY_REQUEST__INIT;
-  Kms__ClearImageCacheRequest clear = KMS__CLEAR_IMAGE_CACHE_REQUEST__INIT;
   method_not_implemented("GetKmsKey", &get.base);
-  method_not_implemented("ClearImageCache", &clear.base);
 }
 
 static void test_rpc_certificate(void) {
