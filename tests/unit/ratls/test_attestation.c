@@ -3,8 +3,11 @@
 #include "base/hex.h"
 #include "base/json.h"
 #include "crypto/digest.h"
+#include "crypto/x509.h"
+#include "dcap/pck.h"
 #include "fixture.h"
 #include "ratls/attestation.h"
+#include "tdx/app_info.h"
 #include "tdx/report_data.h"
 
 #include <string.h>
@@ -360,6 +363,32 @@ static void check_replay(const RatlsAttestation *attestation, guint first_rtmr) 
   }
 }
 
+static AppInfo *identities(const RatlsAttestation *attestation, AppInfoMode mode) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GBytes) raw = ratls_attestation_quote(attestation, &error);
+  g_autoptr(Quote) quote = quote_parse(raw, &error);
+  g_assert_no_error(error);
+  g_autoptr(TdxEventLog) log = ratls_attestation_event_log(attestation, &error);
+  g_assert_no_error(error);
+  AppInfo *info = app_info_decode_stripped(quote, log, mode, &error);
+  g_assert_no_error(error);
+  return info;
+}
+
+/* The device id of newer peers, from the PCK certificate inside the quote. */
+static void check_device_id(const RatlsAttestation *attestation, const char *expected) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(Quote) quote = quote_parse(attestation->evidence, &error);
+  g_assert_no_error(error);
+  g_autoptr(X509) leaf = cert_from_pem(quote->cert_data, quote->cert_len, &error);
+  g_assert_no_error(error);
+  DcapPck pck;
+  g_assert_true(dcap_pck_from_cert(leaf, &pck, &error));
+  g_autoptr(AppInfo) info = identities(attestation, APP_INFO_RUNTIME);
+  app_info_set_device_of_ppid(info, pck.ppid);
+  assert_hex(info->device_id, 32, expected);
+}
+
 static void test_simulator_fixture(void) {
   g_autoptr(GBytes) encoded = fixture_bytes("dstack/simulator-next.attestation.bin");
   if (!encoded)
@@ -370,6 +399,7 @@ static void test_simulator_fixture(void) {
   g_assert_cmpuint(attestation->runtime_events->len, ==, 9);
   g_assert_true(g_str_has_prefix(attestation->config, "{\"kms_urls\""));
   check_replay(attestation, 0);
+  check_device_id(attestation, "c07347d88ac7ef3d42d02ceb80a0e3ac66981cf7382f72d0692ec591ea58cf1f");
 }
 
 /* The member `attestation` of a JSON fixture. */
@@ -391,6 +421,13 @@ static void test_lite_fixture(void) {
   g_assert_cmpuint(attestation->events->len, ==, 12);
   g_assert_cmpstr(((AttestationEvent *)g_ptr_array_index(attestation->events, 0))->name, ==, "acpi-loader");
   check_replay(attestation, TDX_RUNTIME_RTMR);
+  check_device_id(attestation, "318a579a74326db98e209c5ffd7fd1e51a73bb1979c6408298a827a90ed268d0");
+  g_autoptr(AppInfo) info = identities(attestation, APP_INFO_RUNTIME);
+  g_autoptr(AppInfo) boot = identities(attestation, APP_INFO_BOOT_TIME);
+  assert_hex(info->mr_system, 32, "118f754a080ecb8527df65656ee4e7e97b891cf488ad6a38886ff0dbca0c8f70");
+  assert_hex(info->mr_aggregated, 32, "c758fa624b62536ca77504c4c52745e70880220a178a615a859c52f8b101d2ee");
+  assert_hex(boot->mr_system, 32, "37a91fd6aac229d83a1850be9bf017455d1cf4815e8fcb77332119de7e1a52f7");
+  assert_hex(boot->mr_aggregated, 32, "f4e6117e0fdea4b23b5f32a2a59e7b7b99b64df237a9536fb2cb5ca2a270145e");
   /* it is stripped already */
   ratls_attestation_strip(attestation);
   g_autoptr(GBytes) again = ratls_attestation_encode(attestation);

@@ -1,5 +1,6 @@
 /* Tests of lib/ratls: versioned attestations and app info in certificates, on a simulated TEE (spec: attestation D). */
 #include "base/error.h"
+#include "base/hex.h"
 #include "crypto/digest.h"
 #include "simulated_tee.h"
 
@@ -177,6 +178,31 @@ static void test_app_info_extension(Fixture *fixture, gconstpointer unused) {
   }
 }
 
+/* Vectors: the identifiers' encoding, and a whole extension. */
+static void test_encoding(void) {
+  const struct {
+    const char *oid, *der;
+  } known[] = {{RATLS_OID_QUOTE, "060a2b0601040183e73d0101"},       {RATLS_OID_EVENT_LOG, "060a2b0601040183e73d0102"},
+               {RATLS_OID_APP_ID, "060a2b0601040183e73d0103"},      {RATLS_OID_USAGE, "060a2b0601040183e73d0104"},
+               {RATLS_OID_ATTESTATION, "060a2b0601040183e73d0108"}, {RATLS_OID_APP_INFO, "060a2b0601040183e73d0109"}};
+  for (gsize i = 0; i < G_N_ELEMENTS(known); i++) {
+    ASN1_OBJECT *object = OBJ_txt2obj(known[i].oid, 1);
+    unsigned char der[32], *end = der;
+    const int len = i2d_ASN1_OBJECT(object, &end);
+    g_autofree char *hex = hex_encode(der, (gsize)len);
+    g_assert_cmpstr(hex, ==, known[i].der);
+    ASN1_OBJECT_free(object);
+  }
+  g_autoptr(EVP_PKEY) key = p256_generate();
+  g_autoptr(GBytes) usage = g_bytes_new_static("kms:rpc", 7);
+  g_autoptr(X509) cert = certificate_with(key, &(CertExtension){RATLS_OID_USAGE, usage}, 1);
+  X509_EXTENSION *extension = X509_get_ext(cert, X509_get_ext_count(cert) - 1);
+  unsigned char der[64], *end = der;
+  const int len = i2d_X509_EXTENSION(extension, &end);
+  g_autofree char *hex = hex_encode(der, (gsize)len);
+  g_assert_cmpstr(hex, ==, "3017060a2b0601040183e73d0104040904076b6d733a727063");
+}
+
 #define ADD(path, function) g_test_add(path, Fixture, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv) {
@@ -186,5 +212,6 @@ int main(int argc, char **argv) {
   ADD("/ratls/versioned/both-forms", test_both_forms);
   ADD("/ratls/versioned/device-id", test_device_id);
   ADD("/ratls/versioned/app-info", test_app_info_extension);
+  g_test_add_func("/ratls/extension/encoding", test_encoding);
   return g_test_run();
 }

@@ -1,5 +1,6 @@
 /* Report data and MRCONFIGID against the vectors of the specification. */
 #include "base/error.h"
+#include "crypto/digest.h"
 #include "fixture.h"
 #include "tdx/mr_config.h"
 #include "tdx/report_data.h"
@@ -72,6 +73,14 @@ static void test_report_data_refused(void) {
   g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID);
 }
 
+/* Where the value is extended into a register of its own: sha384 of 48 zero bytes and it. */
+static void check_commitment(const guint8 value[48], const char *expected) {
+  guint8 preimage[96] = {0}, out[48];
+  memcpy(preimage + 48, value, 48);
+  digest_sha384(preimage, sizeof preimage, out);
+  assert_hex(out, 48, expected);
+}
+
 static void check_mr_config(const guint8 value[48], const char *first_33_bytes) {
   g_autofree char *whole = g_strdup_printf("%s%030d", first_33_bytes, 0);
   assert_hex(value, 48, whole);
@@ -91,6 +100,8 @@ static void test_mr_config_vectors(void) {
   g_autoptr(GBytes) spki = bytes_of_hex(SPKI);
   mr_config_id_v2(compose, app, KEY_PROVIDER_KMS, g_bytes_get_data(spki, NULL), 91, out);
   check_mr_config(out, "026cdaaa7cdc353c1ce70fc11eaf7972fdda36dc0107b9bc34692799b0d59667f7");
+  check_commitment(out,
+                   "a40fa5d9652d9b22fec813d542d456cb2fecb302ac81e7691ff6b1e89c8c56d19616261c0c85143f8b24d311fe7126d9");
   memset(provider, 0x33, 32);
   mr_config_id_v2(compose, app, KEY_PROVIDER_KMS, provider, 32, out);
   check_mr_config(out, "027f2ca741da9d356026ab20ca640abf06198829a128817b091bbc9aec1ed97b60");
