@@ -287,6 +287,31 @@ def test_upgrades(chain):
     assert "Upgrades are permanently disabled" in chain.dstack("app", "upgrade", "--app", app, "--implementation", made, ok=False)
 
 
+def test_foundry_scripts(chain):
+    def script(name, **env):
+        environment = {**os.environ, "PRIVATE_KEY": f"0x{OWNER_KEY}", **env}
+        result = subprocess.run([os.path.join(TOOLS, "forge"), "script", f"script/{name}", "--broadcast", "--rpc-url", chain.url],
+                                cwd=CONTRACTS, env=environment, capture_output=True, text=True, timeout=200, stdin=subprocess.DEVNULL)
+        assert result.returncode == 0, f"{name}: {result.stdout} {result.stderr}"
+        return result.stdout
+
+    def after(text, label):
+        return next(line for line in text.splitlines() if line.strip().startswith(label)).split(label)[1].strip()
+
+    kms = after(script("Deploy.s.sol:DeployScript"), "DstackKms proxy deployed to:")
+    image, device = f"0x{'ab' * 32}", f"0x{'cd' * 32}"
+    assert "Added OS image hash:" in script("Manage.s.sol:AddOsImage", KMS_CONTRACT_ADDR=kms, OS_IMAGE_HASH=image)
+    assert after(script("Query.s.sol:CheckOsImage", KMS_CONTRACT_ADDR=kms, OS_IMAGE_HASH=image), "Is Allowed:") == "true"
+    batch = script("Manage.s.sol:BatchKmsSetup", KMS_CONTRACT_ADDR=kms, GATEWAY_APP_ID="gw", DEVICE_LIST=f"{device},{image}")
+    assert batch.count("Added KMS device:") >= 2, batch
+    app = after(script("Manage.s.sol:DeployApp", KMS_CONTRACT_ADDR=kms, INITIAL_COMPOSE_HASH=image), "Deployed new app at:")
+    verdict = script("Query.s.sol:CheckAppAllowed", KMS_CONTRACT_ADDR=kms, APP_ID=app, COMPOSE_HASH=image, DEVICE_ID=device,
+                     MR_AGGREGATED=image, OS_IMAGE_HASH=image, TCB_STATUS="UpToDate")
+    assert after(verdict, "Is Allowed:") == "true" and after(verdict, "Gateway App ID:") == "gw", verdict
+    settings = script("Query.s.sol:GetKmsSettings", KMS_CONTRACT_ADDR=kms)
+    assert after(settings, "Owner:") == OWNER and after(settings, "Gateway App ID:") == "gw", settings
+
+
 def test_encoding_against_cast(chain):
     """What dstack-auth-eth sends, byte for byte what Foundry's encoder makes of the same values."""
     seen = []
@@ -368,7 +393,7 @@ def test_wrong_settings(chain):
 
 
 TESTS = [test_deploy, test_kms_permissions, test_app_permissions, test_show, test_gateway_and_info, test_cache_expires, test_hostile_app,
-         test_refusals_of_the_chain, test_ownership, test_upgrades, test_encoding_against_cast, test_a_lost_node_is_a_refusal, test_wrong_settings]
+         test_refusals_of_the_chain, test_ownership, test_upgrades, test_foundry_scripts, test_encoding_against_cast, test_a_lost_node_is_a_refusal, test_wrong_settings]
 
 
 def main():
