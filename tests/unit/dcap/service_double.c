@@ -1,9 +1,11 @@
 #include "service_double.h"
 
 #include "base/hex.h"
+#include "crypto/x509.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,7 +28,13 @@ struct ServiceDouble {
   guint count;
   GString *requests;
   GArray *held; /* connections that are never answered */
+  SSL_CTX *tls; /* NULL: in the clear */
 };
+
+typedef struct {
+  int fd;
+  SSL *tls; /* NULL: in the clear */
+} Peer;
 
 static const char *const paths[N_PARTS] = {
     [PART_PCK_CRL] = "/pckcrl?",    [PART_TCB_INFO] = "/tcb?",     [PART_QE_IDENTITY] = "/qe/identity?",
@@ -135,10 +143,10 @@ static void spoil(Answer *answer, Mischief mischief) {
     g_string_append_printf(answer->head, "X-Many-%u: 1\r\n", i);
 }
 
-static void send_all(int fd, const void *data, gsize len) {
+static void send_all(const Peer *peer, const void *data, gsize len) {
   const char *at = data;
   while (len > 0) {
-    ssize_t n = send(fd, at, len, MSG_NOSIGNAL);
+    ssize_t n = peer->tls ? SSL_write(peer->tls, at, (int)len) : send(peer->fd, at, len, MSG_NOSIGNAL);
     if (n <= 0)
       return;
     at += n;
@@ -146,7 +154,7 @@ static void send_all(int fd, const void *data, gsize len) {
   }
 }
 
-static void answer_part(ServiceDouble *service, int fd, Part part) {
+static void answer_part(ServiceDouble *service, const Peer *peer, Part part) {
   Mischief mischief = service->mischief[part];
   Answer answer = {g_string_new(NULL), g_byte_array_new()};
   put_part(service, part, &answer);
@@ -155,20 +163,20 @@ static void answer_part(ServiceDouble *service, int fd, Part part) {
   g_autofree char *first =
       g_strdup_printf("HTTP/1.1 %s\r\nConnection: close\r\nLocation: %s/\r\nContent-Length: %u\r\n", status,
                       service->url, answer.body->len);
-  send_all(fd, first, strlen(first));
-  send_all(fd, answer.head->str, answer.head->len);
-  send_all(fd, "\r\n", 2);
-  send_all(fd, answer.body->data, mischief == CUT_BODY ? answer.body->len / 2 : answer.body->len);
+  send_all(peer, first, strlen(first));
+  send_all(peer, answer.head->str, answer.head->len);
+  send_all(peer, "\r\n", 2);
+  send_all(peer, answer.body->data, mischief == CUT_BODY ? answer.body->len / 2 : answer.body->len);
   g_string_free(answer.head, TRUE);
   g_byte_array_unref(answer.body);
 }
 
 /* The request's target; NULL when there is none within bounds. */
-static char *read_target(int fd) {
+static char *read_target(const Peer *peer) {
   g_autoptr(GString) request = g_string_new(NULL);
   char buffer[4096];
   while (!strstr(request->str, "\r\n\r\n") && request->len < REQUEST_MAX_SIZE) {
-    ssize_t n = recv(fd, buffer, sizeof buffer, 0);
+    ssize_t n = peer->tls ? SSL_read(peer->tls, buffer, sizeof buffer) : recv(peer->fd, buffer, sizeof buffer, 0);
     if (n <= 0)
       return NULL;
     g_string_append_len(request, buffer, n);
@@ -177,8 +185,17 @@ static char *read_target(int fd) {
   return g_strv_length(words) == 3 ? g_strdup(words[1]) : NULL;
 }
 
+static gboolean greet(ServiceDouble *service, Peer *peer) {
+  if (!service->tls)
+    return TRUE;
+  peer->tls = SSL_new(service->tls);
+  SSL_set_fd(peer->tls, peer->fd);
+  return SSL_accept(peer->tls) == 1;
+}
+
 static void serve_one(ServiceDouble *service, int fd) {
-  g_autofree char *target = read_target(fd);
+  Peer peer = {.fd = fd};
+  g_autofree char *target = greet(service, &peer) ? read_target(&peer) : NULL;
   g_mutex_lock(&service->lock);
   gboolean hold = FALSE;
   if (target) {
@@ -190,11 +207,14 @@ static void serve_one(ServiceDouble *service, int fd) {
       continue;
     hold = service->mischief[part] == HANG;
     if (!hold && service->mischief[part] != CLOSE_AT_ONCE)
-      answer_part(service, fd, part);
+      answer_part(service, &peer, part);
   }
   if (hold)
     g_array_append_val(service->held, fd);
   g_mutex_unlock(&service->lock);
+  if (peer.tls)
+    SSL_shutdown(peer.tls);
+  SSL_free(peer.tls);
   if (!hold)
     close(fd);
 }
@@ -217,7 +237,20 @@ static gpointer serve(gpointer data) {
   }
 }
 
-ServiceDouble *service_double_new(void) {
+static SSL_CTX *make_tls(void) {
+  const CertSpec spec = {.common_name = "localhost",
+                         .alt_names = (const char *const[]){"127.0.0.1", NULL},
+                         .server_auth = TRUE,
+                         .ca_path_len = -1};
+  g_autoptr(EVP_PKEY) key = p256_generate();
+  g_autoptr(X509) cert = cert_build(&spec, key, NULL, key, NULL);
+  SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
+  g_assert_cmpint(SSL_CTX_use_certificate(tls, cert), ==, 1);
+  g_assert_cmpint(SSL_CTX_use_PrivateKey(tls, key), ==, 1);
+  return tls;
+}
+
+static ServiceDouble *start(const char *scheme, SSL_CTX *tls) {
   ServiceDouble *service = g_new0(ServiceDouble, 1);
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t len = sizeof address;
@@ -226,13 +259,17 @@ ServiceDouble *service_double_new(void) {
   g_assert_cmpint(listen(service->listener, 16), ==, 0);
   g_assert_cmpint(getsockname(service->listener, (struct sockaddr *)&address, &len), ==, 0);
   g_assert_cmpint(pipe(service->wake), ==, 0);
-  service->url = g_strdup_printf("http://127.0.0.1:%u", ntohs(address.sin_port));
+  service->url = g_strdup_printf("%s://127.0.0.1:%u", scheme, ntohs(address.sin_port));
+  service->tls = tls;
   service->requests = g_string_new(NULL);
   service->held = g_array_new(FALSE, FALSE, sizeof(int));
   g_mutex_init(&service->lock);
   service->thread = g_thread_new("service", serve, service);
   return service;
 }
+
+ServiceDouble *service_double_new(void) { return start("http", NULL); }
+ServiceDouble *service_double_new_tls(void) { return start("https", make_tls()); }
 
 void service_double_free(ServiceDouble *service) {
   g_assert_cmpint(write(service->wake[1], "x", 1), ==, 1);
@@ -246,6 +283,7 @@ void service_double_free(ServiceDouble *service) {
   g_string_free(service->requests, TRUE);
   json_decref(service->collateral);
   g_mutex_clear(&service->lock);
+  SSL_CTX_free(service->tls);
   g_free(service->tcbm);
   g_free(service->url);
   g_free(service);

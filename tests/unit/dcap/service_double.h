@@ -27,10 +27,12 @@ typedef enum { PART_PCK_CRL, PART_TCB_INFO, PART_QE_IDENTITY, PART_ROOT_CRL, PAR
 
 typedef struct ServiceDouble ServiceDouble;
 ServiceDouble *service_double_new(void);
+/* The same over TLS, with a certificate that nobody issued. */
+ServiceDouble *service_double_new_tls(void);
 void service_double_free(ServiceDouble *service);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ServiceDouble, service_double_free)
 
-/* "http://127.0.0.1:PORT" */
+/* "http://127.0.0.1:PORT", or https. */
 const char *service_double_url(ServiceDouble *service);
 /* Answers with the parts of a collateral object; its member pck_certificate_chain is what pckcert gives. */
 void service_double_serve(ServiceDouble *service, const json_t *collateral);

@@ -156,8 +156,8 @@ static void assert_url(const char *url, gboolean good) {
 
 static void test_urls(void) {
   static const char *const bad[] = {
-      "ftp://a.example",        "file:///etc/passwd",   "a.example",         "https://", "https://u:p@a.example",
-      "https://a.example/?x=1", "https://a.example/#x"};
+      "ftp://a.example",       "file:///etc/passwd",     "a.example",           "https://",
+      "https://u:p@a.example", "https://a.example/?x=1", "https://a.example/#x"};
   for (gsize i = 0; i < G_N_ELEMENTS(bad); i++)
     assert_url(bad[i], FALSE);
   assert_url("https://a.example:8081/pccs", TRUE);
@@ -521,6 +521,21 @@ static void test_real_collateral(void) {
   }
 }
 
+/* The service's certificate is checked, unless an operator says otherwise. */
+static void test_tls(void) {
+  g_autoptr(World) world = world_new();
+  service_double_free(world->service);
+  world->service = service_double_new_tls();
+  publish(world, NOW - DAY, NOW + DAY);
+  DcapServiceOptions options = {.url = service_double_url(world->service), .timeout_ms = 3000};
+  g_autoptr(DcapCollateralSource) checking = dcap_collateral_source_service(&options, NULL);
+  assert_failure(verify(world, checking, NOW), DCAP_COLLATERAL_FETCH);
+  g_assert_cmpuint(service_double_count(world->service), ==, 0);
+  options.insecure_tls = TRUE;
+  g_autoptr(DcapCollateralSource) trusting = dcap_collateral_source_service(&options, NULL);
+  assert_failure(verify(world, trusting, NOW), DCAP_OK);
+}
+
 static void test_file(void) {
   g_autoptr(World) world = world_new();
   g_autofree char *text = simulated_scenario_collateral(world->scenario);
@@ -563,6 +578,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/dcap/source/named-certificate", test_named_certificate);
   g_test_add_func("/dcap/source/named-certificate-mischief", test_named_certificate_mischief);
   g_test_add_func("/dcap/source/real-collateral", test_real_collateral);
+  g_test_add_func("/dcap/source/tls", test_tls);
   g_test_add_func("/dcap/source/file", test_file);
   return g_test_run();
 }
