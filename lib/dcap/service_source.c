@@ -20,6 +20,7 @@ typedef struct {
   DcapCollateral *collateral;     /* NULL: none yet */
   gint64 from, until, refresh_at; /* Unix seconds, of `collateral` */
   gboolean in_flight;             /* somebody fetches; the entry stays where it is meanwhile */
+  guint n_waiting;                /* for that; it stays for them, too */
   guint n_failures;               /* in a row */
   gint64 retry_at;                /* monotonic microseconds; not asked again before */
   DcapFailure failure;            /* of the last attempt, with `error`; NULL: it succeeded */
@@ -52,7 +53,7 @@ static gboolean evict_one(ServiceSource *self) {
   g_hash_table_iter_init(&iter, self->entries);
   while (g_hash_table_iter_next(&iter, NULL, &value)) {
     Entry *entry = value;
-    if (!entry->in_flight && (!worst || entry->until < worst->until))
+    if (!entry->in_flight && entry->n_waiting == 0 && (!worst || entry->until < worst->until))
       worst = entry;
   }
   return worst && g_hash_table_remove(self->entries, worst->key);
@@ -179,8 +180,10 @@ static DcapCollateral *fly(ServiceSource *self, Entry *entry, const Quote *quote
 /* Under the lock. */
 static DcapCollateral *get_entry(ServiceSource *self, Entry *entry, const Quote *quote, const DcapOptions *options,
                                  DcapFailure *failure, GError **error) {
+  entry->n_waiting++;
   while (entry->in_flight && !is_current(entry, options->now))
     g_cond_wait(&self->changed, &self->lock);
+  entry->n_waiting--;
   gboolean may_ask = !entry->in_flight && g_get_monotonic_time() >= entry->retry_at;
   if (is_current(entry, options->now)) {
     if (may_ask && options->now >= entry->refresh_at)

@@ -521,6 +521,23 @@ static void test_real_collateral(void) {
   }
 }
 
+/* More platform models than are remembered: others are forgotten, and asked about again. */
+static void test_many_models(void) {
+  g_autoptr(World) world = world_new();
+  g_autoptr(DcapCollateralSource) source = open_source(world, FALSE);
+  for (guint8 model = 0; model < 70; model++) {
+    g_autofree char *fmspc = g_strdup_printf("%02x0000000000", model);
+    memset(world->scenario->platform.fmspc, 0, 6);
+    world->scenario->platform.fmspc[0] = model;
+    json_object_set_new(world->scenario->tcb_info, "fmspc", json_string(fmspc));
+    publish(world, NOW - DAY, NOW + DAY + model);
+    g_autoptr(GBytes) quote = simulated_scenario_quote(world->scenario);
+    assert_failure(verify_bytes(world, source, quote, NOW), DCAP_OK);
+    assert_failure(verify_bytes(world, source, quote, NOW), DCAP_OK);
+    g_assert_cmpuint(service_double_count(world->service), ==, (model + 1) * N_REQUESTS);
+  }
+}
+
 /* The service's certificate is checked, unless an operator says otherwise. */
 static void test_tls(void) {
   g_autoptr(World) world = world_new();
@@ -578,6 +595,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/dcap/source/named-certificate", test_named_certificate);
   g_test_add_func("/dcap/source/named-certificate-mischief", test_named_certificate_mischief);
   g_test_add_func("/dcap/source/real-collateral", test_real_collateral);
+  g_test_add_func("/dcap/source/many-models", test_many_models);
   g_test_add_func("/dcap/source/tls", test_tls);
   g_test_add_func("/dcap/source/file", test_file);
   return g_test_run();
