@@ -1,7 +1,5 @@
 #include "crypto/keccak.h"
 
-#include "base/secret.h"
-
 #include <string.h>
 
 #define LANES 25
@@ -77,6 +75,6 @@ void keccak_digest(const void *data, gsize len, guint8 *out, gsize out_len) {
   absorb(state, last, rate);
   for (gsize i = 0; i < out_len; i++)
     out[i] = (guint8)(state[i / 8] >> (8 * (i % 8)));
-  secret_wipe(state, sizeof state);
-  secret_wipe(last, sizeof last);
+  explicit_bzero(state, sizeof state);
+  explicit_bzero(last, sizeof last);
 }

@@ -38,6 +38,5 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("quote:", len(quote.Quote), "bytes")
 	fmt.Println("event log explains the quote:", registers[3] == hex.EncodeToString(quote.Quote[520:568]))
 }
