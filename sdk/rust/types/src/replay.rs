@@ -201,7 +201,10 @@ mod tests {
             preimage: None,
             ..given.clone()
         };
-        assert_eq!(replay(&[given.clone()]).unwrap(), replay(&[derived]).unwrap());
+        assert_eq!(
+            replay(core::slice::from_ref(&given)).unwrap(),
+            replay(&[derived]).unwrap()
+        );
         let other = EventLog {
             preimage: Some(hex::encode(
                 r#"{"name":"compose-hash","payload":"abcd","type":134217730}"#,

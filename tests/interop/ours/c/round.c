@@ -249,7 +249,7 @@ static void run_signer(Round *round) {
   size_t key_size = unhex(json_string_value(json_object_get(input, "public_key")), key, sizeof key);
   size_t size = unhex(json_string_value(json_object_get(input, "signature")), signature, sizeof signature);
   must(dstack_verify_env_encrypt_public_key(key, key_size, signature, size, app_id, NULL, signer, &failure));
-  put(round, "env.signer", json_string(signer + 2));
+  put(round, "env.signer", json_string(signer));
   dstack_status status =
       dstack_verify_env_encrypt_public_key(key, key_size, zero, sizeof zero, app_id, NULL, signer, NULL);
   put(round, "env.signer_invalid", json_boolean(status != DSTACK_OK));

@@ -166,7 +166,7 @@ func (r *round) offline() {
 	key := must(hex.DecodeString(r.in.EnvSigner.PublicKey))
 	signature := must(hex.DecodeString(r.in.EnvSigner.Signature))
 	signer := must(dstack.VerifyEnvEncryptPublicKey(key, signature, r.in.EnvSigner.AppID))
-	r.out["env.signer"] = strings.TrimPrefix(string(signer), "0x")
+	r.out["env.signer"] = string(signer)
 	signer, err := dstack.VerifyEnvEncryptPublicKey(key, make([]byte, 65), r.in.EnvSigner.AppID)
 	r.out["env.signer_invalid"] = err != nil || signer == nil
 }

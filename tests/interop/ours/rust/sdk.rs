@@ -44,8 +44,7 @@ pub fn encrypt(variables: &Value, public_key: &str) -> Result<Option<String>> {
 }
 
 pub fn signer(key: &[u8], signature: &[u8], app_id: &str) -> Option<Option<String>> {
-    let signer = verify_env_encrypt_public_key_legacy(key, signature, app_id);
-    Some(signer.map(|text| text.trim_start_matches("0x").to_string()))
+    Some(verify_env_encrypt_public_key_legacy(key, signature, app_id))
 }
 
 pub async fn gpu_info(client: &DstackClient) -> Result<Option<String>> {
