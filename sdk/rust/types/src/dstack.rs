@@ -1,5 +1,7 @@
 //! Answers of the service on `dstack.sock`.
 
+#[cfg(feature = "borsh_schema")]
+use alloc::string::ToString;
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use anyhow::Result;
 #[cfg(feature = "borsh_schema")]

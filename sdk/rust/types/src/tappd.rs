@@ -1,6 +1,8 @@
 //! Answers of the legacy service on `tappd.sock`.
 
 pub use crate::dstack::EventLog;
+#[cfg(feature = "borsh_schema")]
+use alloc::string::ToString;
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use anyhow::{bail, Error, Result};
 #[cfg(feature = "borsh_schema")]
