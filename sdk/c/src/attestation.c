@@ -12,10 +12,10 @@ void dstack_quote_clear(dstack_quote *quote) {
   *quote = (dstack_quote){0};
 }
 
-static dstack_status check_report_data(const char *method, size_t size, dstack_error *error) {
+static dstack_status check_report_data(size_t size, dstack_error *error) {
   if (size <= DSTACK_REPORT_DATA_SIZE)
     return DSTACK_OK;
-  return fail(error, DSTACK_INVALID, "%s: report data is too large: %zu bytes, at most 64 are allowed", method, size);
+  return fail(error, DSTACK_INVALID, "report data is too large: %zu bytes, at most 64 are allowed", size);
 }
 
 static dstack_status read_quote(const json_t *answer, dstack_quote *quote, dstack_error *error) {
@@ -54,7 +54,7 @@ static dstack_status call_quote(dstack_client *client, const char *path, json_t 
 
 dstack_status dstack_get_quote(dstack_client *client, const void *report_data, size_t size, dstack_quote *quote,
                                dstack_error *error) {
-  dstack_status status = check_report_data("GetQuote", size, error);
+  dstack_status status = check_report_data(size, error);
   if (status != DSTACK_OK)
     return status;
   json_t *request = json_pack("{s:o}", "report_data", rpc_hex(report_data, size));
@@ -65,7 +65,7 @@ dstack_status dstack_tappd_tdx_quote(dstack_client *client, const void *report_d
                                      const char *hash_algorithm, dstack_quote *quote, dstack_error *error) {
   uint8_t padded[DSTACK_REPORT_DATA_SIZE] = {0};
   if (hash_algorithm && strcmp(hash_algorithm, "raw") == 0) {
-    dstack_status status = check_report_data("TdxQuote", size, error);
+    dstack_status status = check_report_data(size, error);
     if (status != DSTACK_OK)
       return status;
     if (size)
@@ -80,7 +80,7 @@ dstack_status dstack_tappd_tdx_quote(dstack_client *client, const void *report_d
 
 dstack_status dstack_attest(dstack_client *client, const void *report_data, size_t size, dstack_bytes *attestation,
                             dstack_error *error) {
-  dstack_status status = check_report_data("Attest", size, error);
+  dstack_status status = check_report_data(size, error);
   json_t *answer = NULL;
   dstack_bytes result = {0};
   if (status == DSTACK_OK)
@@ -105,7 +105,7 @@ dstack_status dstack_gpu_info(dstack_client *client, char **attestation, dstack_
 dstack_status dstack_emit_event(dstack_client *client, const char *event, const void *payload, size_t size,
                                 dstack_error *error) {
   if (!event || !*event)
-    return fail(error, DSTACK_INVALID, "EmitEvent: the event's name is empty");
+    return fail(error, DSTACK_INVALID, "the event's name is empty");
   json_t *answer = NULL;
   json_t *request = json_pack("{s:s, s:o}", "event", event, "payload", rpc_hex(payload, size));
   dstack_status status = rpc_call(client, "/EmitEvent", request, &answer, error);

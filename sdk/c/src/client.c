@@ -87,13 +87,13 @@ static dstack_status check_answer(const char *method, int http_status, const dst
   json_t *parsed = json_loadb((const char *)body->data, body->size, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
   const char *text = error_text(parsed);
   if (text || http_status != 200) {
-    dstack_status status = fail_answer(error, http_status, "%s: status %d: %s", method, http_status,
+    dstack_status status = fail_answer(error, http_status, "failed to call %s: status %d: %s", method, http_status,
                                        text ? text : (const char *)body->data);
     json_decref(parsed);
     return status;
   }
   if (!parsed)
-    return fail(error, DSTACK_MALFORMED, "%s: the answer is not JSON: %s", method, why.text);
+    return fail(error, DSTACK_MALFORMED, "failed to call %s: the answer is not JSON: %s", method, why.text);
   *answer = parsed;
   return DSTACK_OK;
 }
@@ -105,7 +105,7 @@ dstack_status rpc_call(dstack_client *client, const char *path, json_t *request,
   char *body = request ? json_dumps(request, JSON_COMPACT) : NULL;
   json_decref(request);
   if (!body)
-    return fail(error, DSTACK_INVALID, "%s: an argument is not UTF-8, or memory ran out", method);
+    return fail(error, DSTACK_INVALID, "failed to call %s: an argument is not UTF-8, or memory ran out", method);
   int http_status = 0;
   dstack_bytes received;
   dstack_status status =

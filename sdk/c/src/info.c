@@ -57,7 +57,7 @@ static dstack_status read_tcb_info(const json_t *answer, dstack_tcb_info *out, d
   const json_t *log = json_object_get(tcb, "event_log");
   dstack_status status;
   if (!json_is_object(tcb))
-    status = fail(error, DSTACK_MALFORMED, "Info: tcb_info is not a JSON object");
+    status = fail(error, DSTACK_MALFORMED, "the answer's member tcb_info is not a JSON object");
   else
     status = read_members(tcb, out, tcb_members, COUNT(tcb_members), error);
   if (status == DSTACK_OK && !(out->event_log = log ? json_dumps(log, JSON_COMPACT) : strdup("")))

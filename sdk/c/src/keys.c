@@ -34,7 +34,7 @@ static dstack_status read_key(const json_t *answer, dstack_key *key, dstack_erro
   dstack_bytes raw;
   dstack_status status = rpc_get_bytes(answer, "key", true, &raw, error);
   if (status == DSTACK_OK && raw.size != sizeof key->key)
-    status = fail(error, DSTACK_MALFORMED, "GetKey: expected a key of 32 bytes, got %zu", raw.size);
+    status = fail(error, DSTACK_MALFORMED, "expected a key of 32 bytes, got %zu", raw.size);
   else if (status == DSTACK_OK)
     memcpy(key->key, raw.data, sizeof key->key);
   if (status == DSTACK_OK)
@@ -123,7 +123,7 @@ static dstack_status check_new_options(dstack_client *client, const dstack_tls_k
                                        dstack_error *error) {
   if ((options->not_before && *options->not_before > INT64_MAX) ||
       (options->not_after && *options->not_after > INT64_MAX))
-    return fail(error, DSTACK_INVALID, "GetTlsKey: a time is out of range");
+    return fail(error, DSTACK_INVALID, "a bound of the certificate's validity is out of range");
   if (!options->not_before && !options->not_after && !options->with_app_info)
     return DSTACK_OK;
   char names[64] = "", what[128];

@@ -23,10 +23,9 @@ static dstack_status read_signature(const json_t *answer, dstack_signature *sign
 dstack_status dstack_sign(dstack_client *client, const char *algorithm, const void *data, size_t size,
                           dstack_signature *signature, dstack_error *error) {
   if (!algorithm)
-    return fail(error, DSTACK_INVALID, "Sign: no algorithm is given");
+    return fail(error, DSTACK_INVALID, "no algorithm is given");
   if (strcmp(algorithm, "secp256k1_prehashed") == 0 && size != DIGEST_SIZE)
-    return fail(error, DSTACK_INVALID, "Sign: pre-hashed signing requires a 32-byte digest, but received %zu bytes",
-                size);
+    return fail(error, DSTACK_INVALID, "pre-hashed signing requires a 32-byte digest, but received %zu bytes", size);
   json_t *answer = NULL;
   dstack_signature result = {0};
   json_t *request = json_pack("{s:s, s:o}", "algorithm", algorithm, "data", rpc_hex(data, size));
@@ -45,14 +44,14 @@ dstack_status dstack_verify(dstack_client *client, const char *algorithm, const 
                             const void *signature, size_t signature_size, const void *public_key,
                             size_t public_key_size, bool *valid, dstack_error *error) {
   if (!algorithm)
-    return fail(error, DSTACK_INVALID, "Verify: no algorithm is given");
+    return fail(error, DSTACK_INVALID, "no algorithm is given");
   json_t *request = json_pack("{s:s, s:o, s:o, s:o}", "algorithm", algorithm, "data", rpc_hex(data, size), "signature",
                               rpc_hex(signature, signature_size), "public_key", rpc_hex(public_key, public_key_size));
   json_t *answer = NULL;
   dstack_status status = rpc_call(client, "/Verify", request, &answer, error);
   const json_t *verdict = json_object_get(answer, "valid");
   if (status == DSTACK_OK && !json_is_boolean(verdict))
-    status = fail(error, DSTACK_MALFORMED, "Verify: the answer holds no verdict");
+    status = fail(error, DSTACK_MALFORMED, "the answer holds no verdict");
   else if (status == DSTACK_OK)
     *valid = json_is_true(verdict);
   rpc_release(answer);

@@ -78,7 +78,8 @@ static size_t collect(char *data, size_t unit, size_t count, void *user_data) {
   size_t size = answer->size + more;
   grown[size] = '\0';
   dstack_bytes_clear(answer);
-  *answer = (dstack_bytes){grown, size};
+  answer->data = grown;
+  answer->size = size;
   return more;
 }
 
@@ -105,16 +106,17 @@ static dstack_status fail_curl(const transport *self, CURLcode code, const char 
   const char *why = curl_easy_strerror(code);
   switch (code) {
   case CURLE_OPERATION_TIMEDOUT:
-    return fail(error, DSTACK_TIMEOUT, "%s: no answer from %s in time", method, self->endpoint);
+    return fail(error, DSTACK_TIMEOUT, "failed to call %s: no answer from %s in time", method, self->endpoint);
   case CURLE_OUT_OF_MEMORY:
     return fail_memory(error);
   case CURLE_WRITE_ERROR:
-    return fail(error, DSTACK_MALFORMED, "%s: the answer is larger than %u bytes", method, MAX_ANSWER_SIZE);
+    return fail(error, DSTACK_MALFORMED, "failed to call %s: the answer is larger than %u bytes", method,
+                MAX_ANSWER_SIZE);
   case CURLE_COULDNT_CONNECT:
   case CURLE_COULDNT_RESOLVE_HOST:
-    return fail(error, DSTACK_UNREACHABLE, "%s: cannot connect to %s", method, self->endpoint);
+    return fail(error, DSTACK_UNREACHABLE, "failed to call %s: cannot connect to %s", method, self->endpoint);
   default:
-    return fail(error, DSTACK_UNREACHABLE, "%s: %s: %s", method, self->endpoint, why);
+    return fail(error, DSTACK_UNREACHABLE, "failed to call %s: %s: %s", method, self->endpoint, why);
   }
 }
 

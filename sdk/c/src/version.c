@@ -15,7 +15,7 @@ dstack_status dstack_get_version(dstack_client *client, dstack_version *version,
   if (status == DSTACK_OK)
     status = rpc_get_text(answer, "version", true, &result.version, error);
   if (status == DSTACK_OK && !*result.version)
-    status = fail(error, DSTACK_MALFORMED, "Version: the answer holds no version");
+    status = fail(error, DSTACK_MALFORMED, "the answer holds no version");
   if (status == DSTACK_OK)
     status = rpc_get_text(answer, "rev", false, &result.revision, error);
   rpc_release(answer);

@@ -157,7 +157,7 @@ static void test_probe_failures(void) {
   g_assert_cmpint(error.http_status, ==, 503);
   dstack_client *nobody = dstack_client_new("/nonexistent/dstack.sock");
   g_assert_cmpint(dstack_get_key(nobody, "p", "q", "ed25519", &key, &error), ==, DSTACK_UNREACHABLE);
-  g_assert_cmpstr(error.message, ==, "Version: cannot connect to /nonexistent/dstack.sock");
+  g_assert_cmpstr(error.message, ==, "failed to call Version: cannot connect to /nonexistent/dstack.sock");
   g_assert_false(dstack_is_reachable(nobody));
   dstack_client_free(nobody);
 }
@@ -281,11 +281,14 @@ static void check_answer(int status, const char *body, dstack_status expected, c
 static void test_answers(void) {
   check_answer(200, "{\"attestation\":\"\",\"error\":null}", DSTACK_OK, NULL);
   check_answer(200, "{\"attestation\":\"\",\"error\":{\"code\":1}}", DSTACK_OK, NULL);
-  check_answer(200, "{\"attestation\":\"\",\"error\":\"no\"}", DSTACK_REFUSED, "GpuInfo: status 200: no");
-  check_answer(200, "{\"error\":\"\"}", DSTACK_REFUSED, "GpuInfo: status 200: unknown error");
-  check_answer(400, "{\"error\":\"no such thing\"}", DSTACK_REFUSED, "GpuInfo: status 400: no such thing");
-  check_answer(500, "oops", DSTACK_REFUSED, "GpuInfo: status 500: oops");
-  check_answer(302, "{\"attestation\":\"\"}", DSTACK_REFUSED, "GpuInfo: status 302: {\"attestation\":\"\"}");
+  check_answer(200, "{\"attestation\":\"\",\"error\":\"no\"}", DSTACK_REFUSED,
+               "failed to call GpuInfo: status 200: no");
+  check_answer(200, "{\"error\":\"\"}", DSTACK_REFUSED, "failed to call GpuInfo: status 200: unknown error");
+  check_answer(400, "{\"error\":\"no such thing\"}", DSTACK_REFUSED,
+               "failed to call GpuInfo: status 400: no such thing");
+  check_answer(500, "oops", DSTACK_REFUSED, "failed to call GpuInfo: status 500: oops");
+  check_answer(302, "{\"attestation\":\"\"}", DSTACK_REFUSED,
+               "failed to call GpuInfo: status 302: {\"attestation\":\"\"}");
   check_answer(200, "{}", DSTACK_MALFORMED, "the answer's member attestation is missing");
   check_answer(200, "{\"attestation\":1}", DSTACK_MALFORMED, "the answer's member attestation is not plain text");
   check_answer(200, "{\"attestation\":\"a\\u0000b\"}", DSTACK_MALFORMED,

@@ -75,7 +75,7 @@ func (c *DstackClient) GetVersion(ctx context.Context) (*VersionResponse, error)
 	return response, nil
 }
 
-var errNoVersion = errors.New("Version: the answer holds no version")
+var errNoVersion = errors.New("the answer holds no version")
 
 // requireVersion refuses what, by its name, agents without the Version method would ignore or misread.
 func (c *DstackClient) requireVersion(ctx context.Context, what string) error {

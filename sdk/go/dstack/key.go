@@ -27,7 +27,7 @@ func (r *GetKeyResponse) DecodeSignatureChain() ([][]byte, error) {
 // Any but the default needs an agent of 0.5.7 or later and is refused with an older one, which would ignore it.
 func (c *DstackClient) GetKey(ctx context.Context, path, purpose string, algorithm ...string) (*GetKeyResponse, error) {
 	if len(algorithm) > 1 {
-		return nil, fmt.Errorf("GetKey takes one algorithm, not %d", len(algorithm))
+		return nil, fmt.Errorf("expected one algorithm, got %d", len(algorithm))
 	}
 	request := map[string]any{"path": path, "purpose": purpose}
 	if len(algorithm) == 1 && algorithm[0] != "" && algorithm[0] != "secp256k1" {

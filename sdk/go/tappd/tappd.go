@@ -108,7 +108,7 @@ func (r *DeriveKeyResponse) ToBytes(maxLength int) ([]byte, error) {
 		return block.Bytes, nil
 	}
 	if maxLength > 0 && maxLength <= constantDERBytes {
-		slog.Warn("ToBytes: the start of a DER key is the same for every key and no secret, use GetKey of package dstack")
+		slog.Warn("the start of a DER key is the same for every key and no secret: use GetKey of package dstack instead of ToBytes")
 	}
 	return block.Bytes[:maxLength], nil
 }

@@ -27,7 +27,11 @@ pub struct RpcError {
 
 impl fmt::Display for RpcError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: status {}: {}", self.method, self.status, self.message)
+        write!(
+            formatter,
+            "failed to call {}: status {}: {}",
+            self.method, self.status, self.message
+        )
     }
 }
 
@@ -117,7 +121,7 @@ impl Transport {
         let answer = self.call_value(path, request, CALL_TIMEOUT).await?;
         serde_json::from_value(answer)
             .context(Malformed)
-            .with_context(|| method.to_string())
+            .with_context(|| format!("failed to call {method}"))
     }
 
     pub(crate) async fn call_value(&self, path: &str, request: &impl Serialize, timeout: Duration) -> Result<Value> {
@@ -125,7 +129,7 @@ impl Transport {
         let (status, body) = self
             .post(path, serde_json::to_vec(request)?, timeout)
             .await
-            .with_context(|| format!("{method}: failed to call {}", self.endpoint))?;
+            .with_context(|| format!("failed to call {method} of {}", self.endpoint))?;
         read_answer(method, status, &body)
     }
 
@@ -175,5 +179,7 @@ fn read_answer(method: &str, status: StatusCode, body: &[u8]) -> Result<Value> {
         }
         .into());
     }
-    parsed.context(Malformed).with_context(|| method.to_string())
+    parsed
+        .context(Malformed)
+        .with_context(|| format!("failed to call {method}"))
 }

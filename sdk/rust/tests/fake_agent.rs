@@ -291,7 +291,10 @@ async fn tells_failures_from_successes() {
             (answer.method.as_str(), answer.status, answer.message.as_str()),
             ("GpuInfo", status, message)
         );
-        assert_eq!(why.to_string(), format!("GpuInfo: status {status}: {message}"));
+        assert_eq!(
+            why.to_string(),
+            format!("failed to call GpuInfo: status {status}: {message}")
+        );
     }
     for fake in [
         Fake::new(&[("/GpuInfo", 200, r#"{"attestation":"","error":null}"#)]),

@@ -32,9 +32,9 @@ type Error struct {
 
 func (e *Error) Error() string {
 	if e.StatusCode == http.StatusOK {
-		return fmt.Sprintf("%s: status code 200 with an error: %s", e.Method, e.Message)
+		return fmt.Sprintf("failed to call %s: status code 200 with an error: %s", e.Method, e.Message)
 	}
-	return fmt.Sprintf("%s: unexpected status code: %d, body: %s", e.Method, e.StatusCode, e.Body)
+	return fmt.Sprintf("failed to call %s: unexpected status code: %d, body: %s", e.Method, e.StatusCode, e.Body)
 }
 
 // Client calls the methods of one agent. It is safe for concurrent use.
@@ -62,7 +62,7 @@ func (c *Client) Call(ctx context.Context, path string, request, response any) e
 	method := path[strings.LastIndexByte(path, '/')+1:]
 	status, body, err := c.post(ctx, path, request)
 	if err != nil {
-		return fmt.Errorf("%s: %w", method, err)
+		return fmt.Errorf("failed to call %s: %w", method, err)
 	}
 	if message := errorText(body); status != http.StatusOK || message != "" {
 		return &Error{method, status, message, string(body[:min(len(body), maxErrorText)])}
@@ -71,7 +71,7 @@ func (c *Client) Call(ctx context.Context, path string, request, response any) e
 		return nil
 	}
 	if err := json.Unmarshal(body, response); err != nil {
-		return fmt.Errorf("%s: failed to decode the response: %w", method, err)
+		return fmt.Errorf("failed to call %s: cannot decode the response: %w", method, err)
 	}
 	return nil
 }

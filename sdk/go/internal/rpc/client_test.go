@@ -30,13 +30,13 @@ func TestCallErrors(t *testing.T) {
 		body   string
 		want   string
 	}{
-		{400, `{"error":"no such path"}`, `GetKey: unexpected status code: 400, body: {"error":"no such path"}`},
-		{204, ``, `GetKey: unexpected status code: 204, body: `},
-		{302, `{}`, `GetKey: unexpected status code: 302, body: {}`},
-		{500, `oops`, `GetKey: unexpected status code: 500, body: oops`},
-		{200, `{"error":"quote failed"}`, `GetKey: status code 200 with an error: quote failed`},
-		{200, `{"error":""}`, `GetKey: status code 200 with an error: unknown error`},
-		{200, `{"a":`, `GetKey: failed to decode the response: unexpected end of JSON input`},
+		{400, `{"error":"no such path"}`, `failed to call GetKey: unexpected status code: 400, body: {"error":"no such path"}`},
+		{204, ``, `failed to call GetKey: unexpected status code: 204, body: `},
+		{302, `{}`, `failed to call GetKey: unexpected status code: 302, body: {}`},
+		{500, `oops`, `failed to call GetKey: unexpected status code: 500, body: oops`},
+		{200, `{"error":"quote failed"}`, `failed to call GetKey: status code 200 with an error: quote failed`},
+		{200, `{"error":""}`, `failed to call GetKey: status code 200 with an error: unknown error`},
+		{200, `{"a":`, `failed to call GetKey: cannot decode the response: unexpected end of JSON input`},
 	} {
 		err := answer(t, test.status, test.body).Call(context.Background(), "/GetKey", struct{}{}, &struct{}{})
 		if err == nil || err.Error() != test.want {
