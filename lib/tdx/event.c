@@ -109,35 +109,40 @@ void tdx_event_set_version(TdxEvent *event, guint version) {
     tdx_runtime_digest_v1(event->name, payload, len, event->digest);
 }
 
-static void set_string(json_t *object, const char *key, const char *text) {
-  json_object_set_new(object, key, json_string(text));
+static void append_hex(GString *out, const void *data, gsize len) {
+  g_autofree char *hex = hex_encode(data, len);
+  g_string_append_len(out, hex, (gssize)(2 * len));
 }
 
-static json_t *event_object(const TdxEvent *event) {
-  g_autofree char *digest = hex_encode(event->digest, sizeof event->digest);
-  g_autofree char *payload = hex_encode_bytes(event->payload);
-  json_t *object = json_object();
-  json_object_set_new(object, "imr", json_integer(event->imr));
-  json_object_set_new(object, "event_type", json_integer(event->type));
-  set_string(object, "digest", digest);
-  set_string(object, "event", event->name);
-  set_string(object, "event_payload", payload);
-  if (event->version == 2)
-    json_object_set_new(object, "version", json_integer(2));
-  return object;
+/* The members that every form has; the object stays open. */
+static GString *begin_event(const TdxEvent *event) {
+  gsize len;
+  const void *payload = g_bytes_get_data(event->payload, &len);
+  GString *out = g_string_sized_new(256 + 2 * len);
+  g_string_append_printf(out, "{\"imr\":%u,\"event_type\":%u,\"digest\":\"", event->imr, event->type);
+  append_hex(out, event->digest, sizeof event->digest);
+  g_string_append(out, "\",\"event\":");
+  append_canonical_string(out, event->name);
+  g_string_append(out, ",\"event_payload\":\"");
+  append_hex(out, payload, len);
+  g_string_append(out, event->version == 2 ? "\",\"version\":2" : "\"");
+  return out;
 }
 
-char *tdx_event_print(const TdxEvent *event) {
-  g_autoptr(json_t) object = event_object(event);
-  return json_print(object);
+static char *end_event(GString *out) {
+  g_string_append_c(out, '}');
+  return g_string_free(out, FALSE);
 }
+
+char *tdx_event_print(const TdxEvent *event) { return end_event(begin_event(event)); }
 
 char *tdx_event_print_outside(const TdxEvent *event) {
-  g_autoptr(json_t) object = event_object(event);
+  GString *out = begin_event(event);
   if (event->version == 2) {
     g_autoptr(GBytes) preimage = tdx_runtime_preimage_v2(event->name, event->payload);
-    g_autofree char *hex = hex_encode_bytes(preimage);
-    set_string(object, "preimage", hex);
+    g_string_append(out, ",\"preimage\":\"");
+    append_hex(out, g_bytes_get_data(preimage, NULL), g_bytes_get_size(preimage));
+    g_string_append_c(out, '"');
   }
-  return json_print(object);
+  return end_event(out);
 }

@@ -28,6 +28,7 @@ struct TdxPlatform {
   const char *name;       /* "tdx" or "simulated" */
   char *runtime_log_path; /* JSON lines, one TdxEvent each */
   char *runtime_lock_path;
+  struct TdxRuntimeCache *runtime_cache; /* of lib/tdx; NULL at first */
 };
 
 /* The Linux interfaces. Environment, as the reference's: DCAP_TDX_QUOTE_CONFIGFS_PATH (directory of one tsm report

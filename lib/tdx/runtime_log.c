@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Lies beside the log from before an extension until its event is logged. Whoever finds it knows that the register
@@ -68,10 +69,66 @@ static TdxEventLog *read_lines(const char *path, GError **error) {
   return g_steal_pointer(&log);
 }
 
-static gboolean check_register(TdxPlatform *platform, TdxEventLog *log, GError **error) {
-  guint8 replayed[TDX_MR_SIZE], current[TDX_MR_SIZE];
-  if (!tdx_replay(log, TDX_RUNTIME_RTMR, NULL, replayed, error) ||
-      !platform->ops->read_rtmr(platform, TDX_RUNTIME_RTMR, current, error))
+/* ---- what was read last ---- */
+
+struct TdxRuntimeCache {
+  struct stat state; /* of the file */
+  TdxEventLog *log;
+  guint8 rtmr3[TDX_MR_SIZE]; /* that it replays to */
+};
+
+void runtime_cache_free(TdxRuntimeCache *cache) {
+  if (!cache)
+    return;
+  g_ptr_array_unref(cache->log);
+  g_free(cache);
+}
+
+/* The file only grows, so that its size alone tells one state from another; the rest tells a file put in its place. */
+static gboolean is_current(const TdxRuntimeCache *cache, const struct stat *state) {
+  return cache && cache->state.st_dev == state->st_dev && cache->state.st_ino == state->st_ino &&
+         cache->state.st_size == state->st_size && cache->state.st_mtim.tv_sec == state->st_mtim.tv_sec &&
+         cache->state.st_mtim.tv_nsec == state->st_mtim.tv_nsec;
+}
+
+static TdxEventLog *copy_log(TdxEventLog *log) {
+  TdxEventLog *copy = tdx_event_log_new();
+  for (guint i = 0; i < log->len; i++) {
+    const TdxEvent *event = g_ptr_array_index(log, i);
+    TdxEvent *twin = tdx_event_new(event->imr, event->type, event->digest, event->name, event->payload);
+    twin->version = event->version;
+    g_ptr_array_add(copy, twin);
+  }
+  return copy;
+}
+
+static void remember(TdxPlatform *platform, const struct stat *state, TdxEventLog *log, const guint8 rtmr3[TDX_MR_SIZE]) {
+  runtime_cache_free(platform->runtime_cache);
+  platform->runtime_cache = g_new0(TdxRuntimeCache, 1);
+  platform->runtime_cache->state = *state;
+  platform->runtime_cache->log = copy_log(log);
+  memcpy(platform->runtime_cache->rtmr3, rtmr3, TDX_MR_SIZE);
+}
+
+/* The log as it stands in the file, and what it replays to. */
+static TdxEventLog *current_log(TdxPlatform *platform, guint8 rtmr3[TDX_MR_SIZE], GError **error) {
+  struct stat state;
+  gboolean exists = lstat(platform->runtime_log_path, &state) == 0;
+  if (exists && is_current(platform->runtime_cache, &state)) {
+    memcpy(rtmr3, platform->runtime_cache->rtmr3, TDX_MR_SIZE);
+    return copy_log(platform->runtime_cache->log);
+  }
+  g_autoptr(TdxEventLog) log = read_lines(platform->runtime_log_path, error);
+  if (!log || !tdx_replay(log, TDX_RUNTIME_RTMR, NULL, rtmr3, error))
+    return NULL;
+  if (exists)
+    remember(platform, &state, log, rtmr3);
+  return g_steal_pointer(&log);
+}
+
+static gboolean check_value(TdxPlatform *platform, const guint8 replayed[TDX_MR_SIZE], GError **error) {
+  guint8 current[TDX_MR_SIZE];
+  if (!platform->ops->read_rtmr(platform, TDX_RUNTIME_RTMR, current, error))
     return FALSE;
   if (memcmp(replayed, current, sizeof current) == 0)
     return TRUE;
@@ -79,11 +136,19 @@ static gboolean check_register(TdxPlatform *platform, TdxEventLog *log, GError *
   return FALSE;
 }
 
+static gboolean check_register(TdxPlatform *platform, TdxEventLog *log, GError **error) {
+  guint8 replayed[TDX_MR_SIZE];
+  return tdx_replay(log, TDX_RUNTIME_RTMR, NULL, replayed, error) && check_value(platform, replayed, error);
+}
+
+TdxEventLog *runtime_log_read(TdxPlatform *platform, guint8 rtmr3[TDX_MR_SIZE], GError **error) {
+  return check_marker(platform, error) ? current_log(platform, rtmr3, error) : NULL;
+}
+
 TdxEventLog *runtime_log_load(TdxPlatform *platform, GError **error) {
-  if (!check_marker(platform, error))
-    return NULL;
-  g_autoptr(TdxEventLog) log = read_lines(platform->runtime_log_path, error);
-  return log && check_register(platform, log, error) ? g_steal_pointer(&log) : NULL;
+  guint8 replayed[TDX_MR_SIZE];
+  g_autoptr(TdxEventLog) log = runtime_log_read(platform, replayed, error);
+  return log && check_value(platform, replayed, error) ? g_steal_pointer(&log) : NULL;
 }
 
 /* One write for one line. What a short write leaves behind stays marked as broken. */
