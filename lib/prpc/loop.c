@@ -114,8 +114,10 @@ void prpc_loop_quit(PrpcLoop *loop) { event_base_loopbreak(loop->base); }
 static void push(PrpcLoop *loop, PrpcLoopFunc func, gpointer data, gboolean *done) {
   Letter *letter = g_new(Letter, 1);
   *letter = (Letter){func, data, done};
+  /* With letters there already, a wakeup is pending or the loop is at them: it goes on until none is left. */
+  if (g_queue_is_empty(&loop->letters))
+    (void)eventfd_write(loop->wakeup_fd, 1); /* can only fail when a wakeup is pending anyway */
   g_queue_push_tail(&loop->letters, letter);
-  (void)eventfd_write(loop->wakeup_fd, 1); /* can only fail when a wakeup is pending anyway */
 }
 
 void prpc_loop_post(PrpcLoop *loop, PrpcLoopFunc func, gpointer data) {

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define HEAD_SIZE 512 /* bytes; most answers' heads fit */
+
 PrpcHttpRequest *prpc_request_new(PrpcConnection *connection, const PrpcRouter *router, const PrpcPeer *peer,
                                   Http1Head *head) {
   PrpcHttpRequest *request = g_new0(PrpcHttpRequest, 1);
@@ -87,51 +89,70 @@ void prpc_http_reply(PrpcHttpRequest *request, int status, const char *content_t
 
 /* ---- bytes of an answer ---- */
 
-static void write_date(struct evbuffer *out) {
+static void append_date(GString *out) {
   static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
   time_t now = time(NULL);
   struct tm utc;
   gmtime_r(&now, &utc);
-  evbuffer_add_printf(out, "date: %.3s, %02d %.3s %d %02d:%02d:%02d GMT\r\n", days + 3 * utc.tm_wday, utc.tm_mday,
-                      months + 3 * utc.tm_mon, utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
+  g_string_append_printf(out, "date: %.3s, %02d %.3s %d %02d:%02d:%02d GMT\r\n", days + 3 * utc.tm_wday, utc.tm_mday,
+                         months + 3 * utc.tm_mon, utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
+}
+
+static void append_status(GString *out, int status) {
+  g_string_append_printf(out, "HTTP/1.1 %d %s\r\n", status, http1_reason(status));
 }
 
 /* A header with a line break inside would let its author write the rest of the answer. */
-static void write_header(struct evbuffer *out, const char *header) {
-  if (!strpbrk(header, "\r\n"))
-    evbuffer_add_printf(out, "%s\r\n", header);
+static void append_header(GString *out, const char *header) {
+  if (strpbrk(header, "\r\n"))
+    return;
+  g_string_append(out, header);
+  g_string_append(out, "\r\n");
 }
 
-static void write_common_headers(const PrpcHttpRequest *request, struct evbuffer *out) {
-  evbuffer_add_printf(out,
-                      "server: %s\r\n"
-                      "x-content-type-options: nosniff\r\n"
-                      "x-frame-options: SAMEORIGIN\r\n"
-                      "permissions-policy: interest-cohort=()\r\n",
-                      request->router->ident);
+static void append_common_headers(const PrpcHttpRequest *request, GString *out) {
+  g_string_append(out, "server: ");
+  append_header(out, request->router->ident);
+  g_string_append(out, "x-content-type-options: nosniff\r\n"
+                       "x-frame-options: SAMEORIGIN\r\n"
+                       "permissions-policy: interest-cohort=()\r\n");
   for (guint i = 0; i < request->router->headers->len; i++)
-    write_header(out, request->router->headers->pdata[i]);
+    append_header(out, request->router->headers->pdata[i]);
   for (char **extra = request->extra_headers; extra && *extra; extra++)
-    write_header(out, *extra);
+    append_header(out, *extra);
 }
 
 static gboolean has_no_body(int status) { return status == 204 || status == 304; }
 
-void prpc_request_write_head(const PrpcHttpRequest *request, struct evbuffer *out, gssize len, gboolean keep_alive) {
-  evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n", request->status, http1_reason(request->status));
-  if (request->content_type && !strpbrk(request->content_type, "\r\n"))
-    evbuffer_add_printf(out, "content-type: %s\r\n", request->content_type);
-  write_common_headers(request, out);
+static void append_framing(const PrpcHttpRequest *request, GString *out, gssize len, gboolean keep_alive) {
   if (len >= 0 && !has_no_body(request->status))
-    evbuffer_add_printf(out, "content-length: %zd\r\n", len);
+    g_string_append_printf(out, "content-length: %zd\r\n", len);
   if (len < 0 && request->stream.chunked)
-    evbuffer_add_printf(out, "transfer-encoding: chunked\r\n");
+    g_string_append(out, "transfer-encoding: chunked\r\n");
   if (!keep_alive)
-    evbuffer_add_printf(out, "connection: close\r\n");
+    g_string_append(out, "connection: close\r\n");
   else if (request->head->minor == 0)
-    evbuffer_add_printf(out, "connection: keep-alive\r\n");
-  write_date(out);
-  evbuffer_add(out, "\r\n", 2);
+    g_string_append(out, "connection: keep-alive\r\n");
+}
+
+/* Ends the head and hands it over. */
+static void finish_head(GString *head, struct evbuffer *out) {
+  append_date(head);
+  g_string_append(head, "\r\n");
+  evbuffer_add(out, head->str, head->len);
+  g_string_free(head, TRUE);
+}
+
+void prpc_request_write_head(const PrpcHttpRequest *request, struct evbuffer *out, gssize len, gboolean keep_alive) {
+  GString *head = g_string_sized_new(HEAD_SIZE);
+  append_status(head, request->status);
+  if (request->content_type && !strpbrk(request->content_type, "\r\n")) {
+    g_string_append(head, "content-type: ");
+    append_header(head, request->content_type);
+  }
+  append_common_headers(request, head);
+  append_framing(request, head, len, keep_alive);
+  finish_head(head, out);
 }
 
 static void release_bytes(const void *data, size_t len, void *bytes) {
@@ -148,8 +169,8 @@ void prpc_request_write_answer(const PrpcHttpRequest *request, struct evbuffer *
 }
 
 void prpc_write_bare_status(struct evbuffer *out, int status) {
-  evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\ncontent-length: 0\r\nconnection: close\r\n", status,
-                      http1_reason(status));
-  write_date(out);
-  evbuffer_add(out, "\r\n", 2);
+  GString *head = g_string_sized_new(HEAD_SIZE);
+  append_status(head, status);
+  g_string_append(head, "content-length: 0\r\nconnection: close\r\n");
+  finish_head(head, out);
 }
