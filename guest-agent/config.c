@@ -3,6 +3,7 @@
 #include "base/error.h"
 
 #define MAX_WORKERS 256
+#define MAX_METHOD_BYTES (64 * 1024 * 1024)
 
 const char agent_config_defaults[] = "[default]\n"
                                      "workers = 8\n"
@@ -41,6 +42,8 @@ void agent_config_free(AgentConfig *config) {
   g_free(config->internal_address);
   g_free(config->external_address);
   g_free(config->guest_api_address);
+  for (guint i = 0; i < AGENT_LISTENERS; i++)
+    g_clear_pointer(&config->limits[i], g_array_unref);
   g_free(config);
 }
 
@@ -71,6 +74,36 @@ static gboolean get_address(Config *config, const char *table, char **out, GErro
   return TRUE;
 }
 
+static void limit_clear(gpointer data) { g_free(((AgentMethodLimit *)data)->method); }
+
+/* The table PROFILE.limits: method = bytes, or text such as "1 MiB". */
+static gboolean add_limits(Config *config, const char *profile, GArray *limits, GError **error) {
+  g_autofree char *table_key = g_strconcat(profile, ".limits", NULL);
+  json_t *table = (json_t *)config_get_json(config, table_key); /* jansson's iteration knows no const */
+  const char *method;
+  json_t *ignored;
+  json_object_foreach(table, method, ignored) {
+    g_autofree char *key = g_strconcat(table_key, ".", method, NULL);
+    guint64 bytes;
+    if (!config_get_size(config, key, &bytes, error))
+      return FALSE;
+    AgentMethodLimit limit = {g_strdup(method), (gsize)MIN(bytes, MAX_METHOD_BYTES)};
+    g_array_append_val(limits, limit);
+  }
+  return TRUE;
+}
+
+static gboolean read_limits(Config *config, AgentConfig *out, GError **error) {
+  static const char *const profiles[AGENT_LISTENERS] = {"internal-v0", "internal", "external", "guest-api"};
+  for (guint i = 0; i < AGENT_LISTENERS; i++) {
+    out->limits[i] = g_array_new(FALSE, FALSE, sizeof(AgentMethodLimit));
+    g_array_set_clear_func(out->limits[i], limit_clear);
+    if (!add_limits(config, "default", out->limits[i], error) || !add_limits(config, profiles[i], out->limits[i], error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
 AgentConfig *agent_config_new(Config *config, GError **error) {
   g_autoptr(AgentConfig) out = g_new0(AgentConfig, 1);
   guint64 workers;
@@ -83,7 +116,7 @@ AgentConfig *agent_config_new(Config *config, GError **error) {
       !get_address(config, "internal-v0", &out->internal_v0_address, error) ||
       !get_address(config, "internal", &out->internal_address, error) ||
       !get_address(config, "external", &out->external_address, error) ||
-      !get_address(config, "guest-api", &out->guest_api_address, error))
+      !get_address(config, "guest-api", &out->guest_api_address, error) || !read_limits(config, out, error))
     return NULL;
   if (workers == 0) {
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s: default.workers: expected at least 1",

@@ -6,6 +6,20 @@
 
 #include <glib.h>
 
+typedef enum {
+  AGENT_LISTENER_INTERNAL_V0,
+  AGENT_LISTENER_INTERNAL,
+  AGENT_LISTENER_EXTERNAL,
+  AGENT_LISTENER_GUEST_API,
+  AGENT_LISTENERS,
+} AgentListener;
+
+/* The largest body of a method. */
+typedef struct {
+  char *method; /* in any case */
+  gsize bytes;
+} AgentMethodLimit;
+
 typedef struct {
   char *ident; /* the Server header */
   guint workers;
@@ -17,6 +31,7 @@ typedef struct {
   char *internal_address;
   char *external_address;
   char *guest_api_address;
+  GArray *limits[AGENT_LISTENERS]; /* of AgentMethodLimit; those of "default" first */
 } AgentConfig;
 
 /* TOML text of the daemon's defaults; a program with others (the simulator) merges its own over them. */

@@ -61,8 +61,9 @@ gboolean agent_program_serve(Agent *agent, const AgentConfig *config, gboolean w
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "external.address: --watchdog needs a tcp address");
     return FALSE;
   }
-  g_autoptr(Watchdog) reporter = watchdog_start(watchdog, external_port);
+  Watchdog *reporter = watchdog_start(watchdog, external_port);
   footprint_shed_startup();
   prpc_server_run(agent_server_prpc(server));
+  watchdog_stop(reporter);
   return TRUE;
 }

@@ -21,10 +21,19 @@ struct AgentServer {
   guint16 external_port;
 };
 
+static PrpcService *limited(PrpcService *service, const AgentConfig *config, AgentListener listener) {
+  const GArray *limits = config->limits[listener];
+  for (guint i = 0; i < limits->len; i++) {
+    const AgentMethodLimit *limit = &g_array_index(limits, AgentMethodLimit, i);
+    prpc_service_limit(service, limit->method, limit->bytes);
+  }
+  return service;
+}
+
 /* What anybody may see. Logs and metrics are there only when the measured compose file says so. */
-static PrpcRouter *public_router(Agent *agent, const char *ident) {
-  PrpcRouter *router = prpc_router_new(ident);
-  prpc_router_mount(router, "/prpc", worker_service_new(agent));
+static PrpcRouter *public_router(Agent *agent, const AgentConfig *config) {
+  PrpcRouter *router = prpc_router_new(config->ident);
+  prpc_router_mount(router, "/prpc", limited(worker_service_new(agent), config, AGENT_LISTENER_EXTERNAL));
   prpc_router_route(router, "GET", "/", 0, dashboard_route, agent);
   if (agent->compose->public_logs)
     prpc_router_route(router, "GET", LOGS_PATH "*", 0, logs_route, agent);
@@ -35,15 +44,18 @@ static PrpcRouter *public_router(Agent *agent, const char *ident) {
   return router;
 }
 
-static void make_routers(AgentServer *server, Agent *agent, const char *ident) {
+static void make_routers(AgentServer *server, Agent *agent, const AgentConfig *config) {
+  const char *ident = config->ident;
   server->internal = prpc_router_new(ident);
-  prpc_router_mount(server->internal, "", dstack_service_new(agent));
+  prpc_router_mount(server->internal, "", limited(dstack_service_new(agent), config, AGENT_LISTENER_INTERNAL));
   prpc_router_mount(server->internal, "/prpc", dstack_probe_service_new(agent));
   server->internal_v0 = prpc_router_new(ident);
-  prpc_router_mount(server->internal_v0, "/prpc", tappd_service_new(agent));
-  server->external = public_router(agent, ident);
+  prpc_router_mount(server->internal_v0, "/prpc",
+                    limited(tappd_service_new(agent), config, AGENT_LISTENER_INTERNAL_V0));
+  server->external = public_router(agent, config);
   server->guest_api = prpc_router_new(ident);
-  prpc_router_mount(server->guest_api, "/api", guest_api_service_new(agent));
+  prpc_router_mount(server->guest_api, "/api",
+                    limited(guest_api_service_new(agent), config, AGENT_LISTENER_GUEST_API));
 }
 
 static guint listen_on(AgentServer *server, const char *address, PrpcRouter *router, mode_t mode, gint fd,
@@ -74,7 +86,7 @@ AgentServer *agent_server_new(Agent *agent, const AgentConfig *config, GError **
   server->prpc = prpc_server_new(config->workers, MAX_CONNECTIONS, error);
   if (!server->prpc)
     return NULL;
-  make_routers(server, agent, config->ident);
+  make_routers(server, agent, config);
   if (!listen_on_all(server, config, error))
     return NULL;
   demo_cert_request(agent->demo_cert);

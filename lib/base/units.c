@@ -25,16 +25,26 @@ static guint64 size_factor(char suffix) {
   }
 }
 
+/* "1 MiB" and "1M" are one: cuts the text before the suffix and returns its letter, or NUL when there is none. */
+static char take_suffix(char *text) {
+  gsize len = strlen(text);
+  gboolean binary = len > 3 && strcmp(text + len - 2, "iB") == 0 && g_ascii_isalpha(text[len - 3]);
+  if (binary)
+    text[len -= 2] = '\0';
+  char last = len > 0 ? text[len - 1] : '\0';
+  if (g_ascii_isdigit(last) || last == '\0')
+    return '\0';
+  text[len - 1] = '\0';
+  if (binary)
+    g_strchomp(text);
+  return last;
+}
+
 gboolean units_parse_size(const char *text, guint64 *bytes, GError **error) {
   g_autofree char *copy = g_strdup(text);
   char *trimmed = g_strstrip(copy);
   gboolean hex = g_ascii_strncasecmp(trimmed, "0x", 2) == 0;
-  char last = '\0';
-  gsize len = strlen(trimmed);
-  if (!hex && len > 0 && !g_ascii_isdigit(trimmed[len - 1])) {
-    last = trimmed[len - 1];
-    trimmed[len - 1] = '\0';
-  }
+  char last = hex ? '\0' : take_suffix(trimmed);
   guint64 value, factor = size_factor(last);
   if (factor && g_ascii_string_to_unsigned(hex ? trimmed + 2 : trimmed, hex ? 16 : 10, 0, G_MAXUINT64, &value, NULL) &&
       scale(value, factor, bytes))

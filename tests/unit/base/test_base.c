@@ -48,7 +48,9 @@ static void test_units(void) {
   guint64 value;
   g_assert_true(units_parse_size(" 4M ", &value, NULL) && value == 4 << 20);
   g_assert_true(units_parse_size("0x10", &value, NULL) && value == 16);
-  for (const char *const *bad = (const char *const[]){"", "M", "-1", "4X", "99999999999999T", "0x", NULL}; *bad; bad++)
+  g_assert_true(units_parse_size("1 MiB", &value, NULL) && value == 1 << 20);
+  g_assert_true(units_parse_size("3KiB", &value, NULL) && value == 3 << 10);
+  for (const char *const *bad = (const char *const[]){"", "M", "-1", "4X", "99999999999999T", "0x", "1 MB", "iB", "1iB", "1 M", "MiB", NULL}; *bad; bad++)
     g_assert_false(units_parse_size(*bad, &value, NULL));
   g_assert_true(units_parse_duration("5m", &value, NULL) && value == 300000);
   g_assert_true(units_parse_duration("never", &value, NULL) && value == UNITS_DURATION_NEVER);
