@@ -64,7 +64,7 @@ static gdouble own_cpu_seconds(void) {
 
 /* Processor time of the two signatures a quote consists of: the quoting enclave's certificate and the quote itself. */
 static gdouble signature_seconds(void) {
-  enum { SIGNATURES = 2000 };
+  enum { SIGNATURES = 1000 };
   g_autoptr(EVP_PKEY) key = p256_generate();
   guint8 report[632] = {0}, signature[64];
   gdouble start = own_cpu_seconds();
@@ -73,15 +73,26 @@ static gdouble signature_seconds(void) {
   return 2 * (own_cpu_seconds() - start) / SIGNATURES;
 }
 
-static gboolean compare_get_quote(const char *agent) {
-  enum { QUOTES = 2000 };
-  g_autofree char *request = post("GetQuote", "{}");
+/* Processor time of one quote, all that the agent does for it included. */
+static gdouble quote_seconds(const char *agent, const char *request) {
+  enum { QUOTES = 1000, QUOTE_CONNECTIONS = 4 };
   gdouble start = load_cpu_seconds(simulator_pid());
-  gdouble rate = load_calls(agent, (const char *const *)&request, 1, 1, QUOTES);
-  gdouble quote = (load_cpu_seconds(simulator_pid()) - start) / QUOTES, signatures = signature_seconds();
-  printf("GetQuote: %.0f us of processor time, %.2f times its signatures, at most %.2f wanted (%.0f/s)\n", quote * 1e6,
-         quote / signatures, MOST_GET_QUOTE, rate);
-  return quote <= MOST_GET_QUOTE * signatures;
+  (void)load_calls(agent, &request, 1, QUOTE_CONNECTIONS, QUOTES); /* the rate depends on who else runs */
+  return (load_cpu_seconds(simulator_pid()) - start) / QUOTES;
+}
+
+static gboolean compare_get_quote(const char *agent) {
+  g_autofree char *request = post("GetQuote", "{}");
+  gdouble ratios[ROUNDS], quote = 0;
+  for (guint i = 0; i < ROUNDS; i++) {
+    gdouble signatures = signature_seconds();
+    quote = quote_seconds(agent, request);
+    ratios[i] = quote / signatures;
+  }
+  gdouble median = load_median(ratios, ROUNDS);
+  printf("GetQuote: %.2f times the processor time of its signatures, at most %.2f wanted (lately %.0f us)\n", median,
+         MOST_GET_QUOTE, quote * 1e6);
+  return median <= MOST_GET_QUOTE;
 }
 
 /* Calls of every kind. */
