@@ -1,5 +1,6 @@
 /* The agent over its unix socket, in one run with what it is measured against: GetKey beside a bare evhttp server,
- * GetQuote on the simulated TEE beside the signatures it can not do without, and its memory after a million calls.
+ * GetQuote on the simulated TEE beside the signatures it can not do without (what any call costs apart), and its memory
+ * after a million calls.
  *
  * Usage: bench-agent [CALLS], 1000000 calls by default. */
 #include "../../integration/guest-agent/harness.h"
@@ -73,26 +74,27 @@ static gdouble signature_seconds(void) {
   return 2 * (own_cpu_seconds() - start) / SIGNATURES;
 }
 
-/* Processor time of one quote, all that the agent does for it included. */
-static gdouble quote_seconds(const char *agent, const char *request) {
-  enum { QUOTES = 1000, QUOTE_CONNECTIONS = 4 };
+/* Processor time of one call in the agent, all that it does for it included, at full load. */
+static gdouble call_seconds(const char *agent, const char *request) {
+  enum { CALLS = 1000 };
   gdouble start = load_cpu_seconds(simulator_pid());
-  (void)load_calls(agent, &request, 1, QUOTE_CONNECTIONS, QUOTES); /* the rate depends on who else runs */
-  return (load_cpu_seconds(simulator_pid()) - start) / QUOTES;
+  (void)load_calls(agent, &request, 1, CONNECTIONS, CALLS); /* the rate depends on who else runs */
+  return (load_cpu_seconds(simulator_pid()) - start) / CALLS;
 }
 
 static gboolean compare_get_quote(const char *agent) {
-  g_autofree char *request = post("GetQuote", "{}");
-  gdouble ratios[ROUNDS], quote = 0;
+  g_autofree char *quote = post("GetQuote", "{}"), *version = post("Version", "");
+  gdouble ratios[ROUNDS], floors[ROUNDS];
   for (guint i = 0; i < ROUNDS; i++) {
     gdouble signatures = signature_seconds();
-    quote = quote_seconds(agent, request);
-    ratios[i] = quote / signatures;
+    ratios[i] = call_seconds(agent, quote) / signatures;
+    floors[i] = call_seconds(agent, version) / signatures;
   }
-  gdouble median = load_median(ratios, ROUNDS);
-  printf("GetQuote: %.2f times the processor time of its signatures, at most %.2f wanted (lately %.0f us)\n", median,
-         MOST_GET_QUOTE, quote * 1e6);
-  return median <= MOST_GET_QUOTE;
+  gdouble total = load_median(ratios, ROUNDS), floor = load_median(floors, ROUNDS);
+  printf("GetQuote: %.2f times the processor time of its signatures, at most %.2f wanted; beside %.2f that any call "
+         "costs\n",
+         total - floor, MOST_GET_QUOTE, floor);
+  return total - floor <= MOST_GET_QUOTE;
 }
 
 /* Calls of every kind. */
@@ -127,6 +129,8 @@ int main(int argc, char **argv) {
   load_stop(peer_pid);
   report_fresh_paths(agent);
   ok = compare_get_quote(agent) && ok;
+  simulator_stop(SIGTERM); /* the calls are counted from the start of an agent */
+  simulator_start();
   ok = measure_memory(agent, calls) && ok;
   simulator_stop(SIGTERM);
   simulator_tear_down();
