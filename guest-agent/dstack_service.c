@@ -133,6 +133,7 @@ PrpcService *dstack_service_new(Agent *agent) {
   PrpcService *service = prpc_service_new(&dstack_guest__dstack_guest__descriptor, "", agent);
   prpc_service_handle(service, "GetTlsKey", get_tls_key);
   prpc_service_handle(service, "GetKey", get_key);
+  prpc_service_quick(service, "GetKey");
   prpc_service_handle(service, "GetQuote", get_quote);
   prpc_service_handle(service, "EmitEvent", emit_event);
   prpc_service_handle(service, "Info", handle_info);
@@ -141,6 +142,7 @@ PrpcService *dstack_service_new(Agent *agent) {
   prpc_service_handle(service, "Sign", sign);
   prpc_service_handle(service, "Verify", verify);
   prpc_service_handle(service, "Version", handle_version);
+  prpc_service_quick(service, "Version");
   return service;
 }
 

@@ -8,6 +8,8 @@
 
 #define MAX_READ_AHEAD (2 * HTTP1_MAX_HEAD) /* bytes read ahead of what is being worked on */
 #define READS_A_ROUND 16                    /* before other connections get their turn */
+#define QUICK_MAX_BODY 4096                 /* bytes of a request that is handled on the loop's thread */
+#define QUICK_MAX_RUN 32                    /* one of so many goes to a worker */
 #define MAX_DROPPED (64 * 1024 * 1024)      /* bytes of a refused body that are read to let the answer through */
 
 static void settle(PrpcConnection *connection);
@@ -195,9 +197,26 @@ static gboolean step_head(PrpcConnection *connection) {
   return step_checked(connection);
 }
 
-static void finish_body(PrpcConnection *connection) {
+/* A worker gets a request now and then even so: else one client's stream of requests would keep the loop from all
+ * others. */
+static gboolean is_quick(PrpcConnection *connection) {
+  const PrpcHttpRequest *request = connection->request;
+  gboolean quick = request->target.service && !request->needs_checks &&
+                   g_bytes_get_size(request->body) <= QUICK_MAX_BODY &&
+                   prpc_service_is_quick(request->target.service, request->target.method);
+  connection->quick_run = quick ? (connection->quick_run + 1) % QUICK_MAX_RUN : 0;
+  return quick && connection->quick_run != 0;
+}
+
+static gboolean finish_body(PrpcConnection *connection) {
   connection->request->body = http1_body_take(&connection->body);
-  hand_to_worker(connection, PRPC_STATE_HANDLER);
+  if (!is_quick(connection)) {
+    hand_to_worker(connection, PRPC_STATE_HANDLER);
+    return FALSE;
+  }
+  prpc_worker_handle(connection->request);
+  answer(connection);
+  return TRUE;
 }
 
 static gboolean refuse_body(PrpcConnection *connection, Http1BodyStatus status) {
@@ -220,10 +239,10 @@ static gboolean step_body(PrpcConnection *connection) {
     evbuffer_drain(connection->in, used);
   } while (status == HTTP1_BODY_MORE && evbuffer_get_length(connection->in) > 0);
   if (status == HTTP1_BODY_DONE)
-    finish_body(connection);
-  else if (status != HTTP1_BODY_MORE)
+    return finish_body(connection);
+  if (status != HTTP1_BODY_MORE)
     return refuse_body(connection, status);
-  else if (connection->input_ended)
+  if (connection->input_ended)
     kill_connection(connection);
   return FALSE;
 }

@@ -16,6 +16,7 @@ struct PrpcService {
   char *trim_prefix;
   gpointer user_data;
   PrpcHandler *handlers; /* by the index of the method in the descriptor */
+  gboolean *quick;       /* the same way */
   GHashTable *limits;    /* lower-case method name -> gsize * */
   gint calls;            /* numbers the calls in the log */
 };
@@ -27,6 +28,7 @@ PrpcService *prpc_service_new(const ProtobufCServiceDescriptor *descriptor, cons
   service->trim_prefix = g_strdup(trim_prefix);
   service->user_data = user_data;
   service->handlers = g_new0(PrpcHandler, descriptor->n_methods + 1);
+  service->quick = g_new0(gboolean, descriptor->n_methods + 1);
   service->limits = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   return service;
 }
@@ -36,6 +38,7 @@ void prpc_service_free(PrpcService *service) {
     return;
   g_free(service->trim_prefix);
   g_free(service->handlers);
+  g_free(service->quick);
   g_hash_table_unref(service->limits);
   g_free(service);
 }
@@ -46,11 +49,24 @@ static gssize method_index(const PrpcService *service, const char *method) {
   return found ? found - service->descriptor->methods : -1;
 }
 
-void prpc_service_handle(PrpcService *service, const char *method, PrpcHandler handler) {
+static gsize known_index(const PrpcService *service, const char *method) {
   gssize index = method_index(service, method);
   if (index < 0)
     g_error("service %s has no method %s", service->descriptor->name, method);
-  service->handlers[index] = handler;
+  return (gsize)index;
+}
+
+void prpc_service_handle(PrpcService *service, const char *method, PrpcHandler handler) {
+  service->handlers[known_index(service, method)] = handler;
+}
+
+void prpc_service_quick(PrpcService *service, const char *method) {
+  service->quick[known_index(service, method)] = TRUE;
+}
+
+gboolean prpc_service_is_quick(const PrpcService *service, const char *trimmed_method) {
+  gssize index = method_index(service, trimmed_method);
+  return index >= 0 && service->quick[index];
 }
 
 void prpc_service_limit(PrpcService *service, const char *method, gsize max_body) {

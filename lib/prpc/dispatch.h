@@ -19,6 +19,7 @@ const char *prpc_encoding_content_type(PrpcEncoding encoding);
 
 /* `method` without the service's prefix; points into it. */
 const char *prpc_service_trim(const PrpcService *service, const char *method);
+gboolean prpc_service_is_quick(const PrpcService *service, const char *trimmed_method);
 gsize prpc_service_max_body(const PrpcService *service, const char *trimmed_method);
 
 /* Decodes, calls and encodes. *ok says whether the answer is a success (200) or an error (400). */

@@ -25,6 +25,9 @@ PrpcService *prpc_service_new(const ProtobufCServiceDescriptor *descriptor, cons
                               gpointer user_data);
 /* `method` must be in the descriptor: a mistake ends the program. */
 void prpc_service_handle(PrpcService *service, const char *method, PrpcHandler handler);
+/* Says that the method's handler never waits for anything: small requests are then handled on the event loop's thread,
+ * which spares the way to a worker and back. */
+void prpc_service_quick(PrpcService *service, const char *method);
 /* Body limit of one method in bytes (default 10 MiB), name in any case. */
 void prpc_service_limit(PrpcService *service, const char *method, gsize max_body);
 void prpc_service_free(PrpcService *service);

@@ -42,8 +42,9 @@ struct PrpcConnection {
   struct evbuffer *in, *out;
   gsize head_scanned;
   gboolean input_ended, keep_alive;
-  gsize dropped; /* while lingering */
-  gsize held;    /* bytes in buffers, as counted last */
+  gsize dropped;   /* while lingering */
+  gsize held;      /* bytes in buffers, as counted last */
+  guint quick_run; /* requests handled on the loop's thread one after another */
   Http1Body body;
   PrpcHttpRequest *request; /* the one in progress */
   gboolean in_worker;       /* a worker holds it */
@@ -88,6 +89,8 @@ PrpcConnection *prpc_budget_victim(const PrpcServer *server);
 
 /* worker.c: the thread pool's function. */
 void prpc_worker_run(gpointer request, gpointer server);
+/* The handler alone, in the thread that calls. */
+void prpc_worker_handle(PrpcHttpRequest *request);
 
 /* listener.c */
 PrpcListener *prpc_listener_open(PrpcServer *server, const char *address, PrpcRouter *router,

@@ -44,7 +44,7 @@ static void call_method(PrpcHttpRequest *request) {
   prpc_request_answer_bytes(request, ok ? 200 : 400, prpc_encoding_content_type(request->encoding), answer);
 }
 
-static void handle(PrpcHttpRequest *request) {
+void prpc_worker_handle(PrpcHttpRequest *request) {
   if (request->target.service)
     call_method(request);
   else if (request->target.route)
@@ -61,6 +61,6 @@ void prpc_worker_run(gpointer data, gpointer server) {
   PrpcHttpRequest *request = data;
   gboolean passed = !request->needs_checks || pass_checks(request);
   if (passed && request->body)
-    handle(request);
+    prpc_worker_handle(request);
   prpc_loop_post(((PrpcServer *)server)->loop, prpc_connection_on_worked, request);
 }

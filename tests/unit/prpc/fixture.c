@@ -60,6 +60,7 @@ static PrpcService *make_service(const char *prefix) {
   PrpcService *service = prpc_service_new(&dstack_guest__dstack_guest__descriptor, prefix, NULL);
   prpc_service_handle(service, "GetKey", get_key);
   prpc_service_handle(service, "EmitEvent", emit_event);
+  prpc_service_quick(service, "EmitEvent");
   prpc_service_handle(service, "Info", info);
   prpc_service_limit(service, "getquote", 1000);
   return service;

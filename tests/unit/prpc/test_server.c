@@ -172,6 +172,24 @@ static void test_keep_alive(void) {
   close(fd);
 }
 
+/* Methods that need no worker get one now and then all the same; nobody can tell. */
+static void test_quick_methods(void) {
+  enum { REQUESTS = 500 };
+  g_autoptr(Fixture) fixture = fixture_new();
+  GString *requests = g_string_new(NULL);
+  for (int i = 0; i < REQUESTS; i++)
+    g_string_append(requests, "POST /EmitEvent?json HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}");
+  g_autofree char *answers = exchange(fixture, requests->str);
+  g_string_free(requests, TRUE);
+  g_auto(GStrv) parts = g_strsplit(answers, "\r\n\r\nnull", -1);
+  g_assert_cmpuint(g_strv_length(parts), ==, REQUESTS + 1);
+  g_autofree char *large = g_strnfill(8000, ' ');
+  g_autofree char *slow_way =
+      g_strdup_printf("POST /EmitEvent?json HTTP/1.1\r\nContent-Length: 8002\r\n\r\n{}%s", large);
+  g_autofree char *answer = exchange(fixture, slow_way);
+  g_assert_cmpint(status_of(answer), ==, 200);
+}
+
 /* The bytes arrive one by one. */
 static void test_drip(void) {
   g_autoptr(Fixture) fixture = fixture_new();
@@ -458,6 +476,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/prpc/server/headers", test_headers);
   g_test_add_func("/prpc/server/malformed", test_malformed);
   g_test_add_func("/prpc/server/keep-alive", test_keep_alive);
+  g_test_add_func("/prpc/server/quick-methods", test_quick_methods);
   g_test_add_func("/prpc/server/drip", test_drip);
   g_test_add_func("/prpc/server/body-limits", test_body_limits);
   g_test_add_func("/prpc/server/expect", test_expect);
