@@ -65,7 +65,7 @@ static gpointer run_device(gpointer data) {
   if (device->answer)
     g_assert_cmpint(write(host, device->answer, strlen(device->answer)), >=, 0);
   else
-    g_usleep(400000);
+    g_usleep(3000000);
   if (device->answer && g_str_has_prefix(device->answer, "OK ")) {
     int guest = connect_to(device->guest);
     relay(host, guest);
@@ -101,7 +101,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Device, device_free)
 static PrpcClient *client_of(Device *device) {
   g_autofree char *url = g_strdup_printf("vsock+unix:%s:8000|/prpc/", device->path);
   PrpcClient *client = prpc_client_new(url, NULL);
-  prpc_client_set_timeouts(client, 200, 5000);
+  prpc_client_set_timeouts(client, 2000, 30000);
   return client;
 }
 
