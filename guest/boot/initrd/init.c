@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,16 +28,23 @@
 #define DEVICE_POLL_MS 10
 #define COMMAND_LINE_MAX 8192
 
+/* The panic that follows would swallow what the console has not sent yet: the reason. */
+static _Noreturn void end(void)
+{
+  (void)tcdrain(STDERR_FILENO);
+  _exit(1);
+}
+
 static _Noreturn void fail(const char *what)
 {
   (void)fprintf(stderr, "initrd: %s: %s\n", what, strerror(errno)); /* nowhere else to report to */
-  _exit(1);
+  end();
 }
 
 static _Noreturn void refuse(const char *what)
 {
   (void)fprintf(stderr, "initrd: %s\n", what);
-  _exit(1);
+  end();
 }
 
 static void mount_or_fail(const char *source, const char *target, const char *type, unsigned long flags, const char *data)

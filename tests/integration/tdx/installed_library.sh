@@ -10,11 +10,11 @@ lib=$place$prefix/$libdir
 export PKG_CONFIG_PATH="$lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$place"
 
 test "$(pkg-config --modversion libtdx-attest)" = 1.0.0
-# Words of pkg-config are meant to be split.
-"$CC" -std=gnu17 -Wall -Wextra -Wpedantic -Werror "$source" $(pkg-config --cflags --libs libtdx-attest) -o "$place/shared"
+# The words of CC and of pkg-config are meant to be split.
+$CC -std=gnu17 -Wall -Wextra -Wpedantic -Werror "$source" $(pkg-config --cflags --libs libtdx-attest) -o "$place/shared"
 # The system's own libraries are not below the sysroot.
 static_libs=$(env -u PKG_CONFIG_SYSROOT_DIR pkg-config --libs glib-2.0)
-"$CC" -std=gnu17 "$source" $(pkg-config --cflags libtdx-attest) "$lib/libtdx-attest.a" $static_libs -o "$place/static"
+$CC -std=gnu17 "$source" $(pkg-config --cflags libtdx-attest) "$lib/libtdx-attest.a" $static_libs -o "$place/static"
 
 for program in shared static; do
   mkdir "$place/$program.tee"
