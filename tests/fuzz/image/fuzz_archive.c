@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#define MAX_INPUT (256 * 1024)
+#define MAX_SIZE (256 * 1024)
 
 int LLVMFuzzerTestOneInput(const guint8 *data, size_t size);
 
@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const guint8 *data, size_t size) {
   static char *path;
   if (!path)
     path = g_dir_make_tmp("fuzz-archive-XXXXXX", NULL);
-  if (size < 1 || size > MAX_INPUT)
+  if (size < 1 || size > MAX_SIZE)
     return 0;
   g_autoptr(GByteArray) wrapped = data[0] & 1 ? wrap(data + 1, size - 1) : NULL;
   int fd = memfd_create("archive", MFD_CLOEXEC), dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
