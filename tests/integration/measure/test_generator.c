@@ -36,26 +36,27 @@ static void describe(GString *input, const AcpiMachine *m) {
                          m->hugepages ? "true" : "false", m->virtio_devices, m->root_ports, m->hole64_size);
 }
 
-static void cross(GArray *machines, QemuVersion qemu, guint cpus, guint64 memory) {
+/* Four of the shapes and flags that go with them, others at each turn. */
+static void cross(GArray *machines, QemuVersion qemu, guint cpus, guint64 memory, guint turn) {
   static const struct {
     guint ports, devices;
     guint64 hole64;
   } shapes[] = {{0, 5, 0}, {0, 4, 1 << 30}, {0, 9, 0}, {1, 5, G_GUINT64_CONSTANT(1) << 44},
                 {3, 6, 0}, {8, 5, 0},       {16, 7, 1}};
-  for (guint i = 0; i < G_N_ELEMENTS(shapes); i++)
-    for (guint flags = 0; flags < 4; flags++) {
-      AcpiMachine machine = {.cpus = cpus,
-                             .memory_size = memory,
-                             .qemu = qemu,
-                             .pic = flags & 1,
-                             .hotplug_off = (flags >> 1) & 1,
-                             .smm = (flags + i) % 3 == 0,
-                             .hugepages = shapes[i].ports == 0 && (flags + cpus) % 2,
-                             .virtio_devices = shapes[i].devices,
-                             .root_ports = shapes[i].ports,
-                             .hole64_size = shapes[i].hole64};
-      g_array_append_val(machines, machine);
-    }
+  for (guint k = 0; k < 4; k++) {
+    guint i = (turn + 2 * k) % G_N_ELEMENTS(shapes), flags = (turn / G_N_ELEMENTS(shapes) + k) % 4;
+    AcpiMachine machine = {.cpus = cpus,
+                           .memory_size = memory,
+                           .qemu = qemu,
+                           .pic = flags & 1,
+                           .hotplug_off = (flags >> 1) & 1,
+                           .smm = (flags + i) % 3 == 0,
+                           .hugepages = shapes[i].ports == 0 && (flags + cpus) % 2,
+                           .virtio_devices = shapes[i].devices,
+                           .root_ports = shapes[i].ports,
+                           .hole64_size = shapes[i].hole64};
+    g_array_append_val(machines, machine);
+  }
 }
 
 static GArray *matrix(void) {
@@ -69,7 +70,7 @@ static GArray *matrix(void) {
   for (guint v = 0; v < G_N_ELEMENTS(versions);
        v++) /* every pair of a version with a CPU count, memory sizes in turn */
     for (guint c = 0; c < G_N_ELEMENTS(cpus); c++)
-      cross(machines, versions[v], cpus[c], memory[(v * 5 + c) % G_N_ELEMENTS(memory)]);
+      cross(machines, versions[v], cpus[c], memory[(v * 5 + c) % G_N_ELEMENTS(memory)], v * G_N_ELEMENTS(cpus) + c);
   return machines;
 }
 
