@@ -181,15 +181,18 @@ char *read_to_end(int fd) {
   return g_string_free(all, FALSE);
 }
 
+/* The size of the whole answer, once its head is there; G_MAXSIZE before. */
+static gsize answer_size(const char *text) {
+  const char *end = strstr(text, "\r\n\r\n"), *length = strstr(text, "content-length: ");
+  return end && length ? (gsize)(end - text) + 4 + strtoul(length + strlen("content-length: "), NULL, 10) : G_MAXSIZE;
+}
+
 char *read_answer(int fd) {
   GString *all = g_string_new(NULL);
   gsize wanted = G_MAXSIZE;
-  while (all->len < wanted && read_some(fd, all)) {
-    const char *end = strstr(all->str, "\r\n\r\n");
-    const char *length = strstr(all->str, "content-length: ");
-    if (end && length && wanted == G_MAXSIZE)
-      wanted = (gsize)(end - all->str) + 4 + strtoul(length + strlen("content-length: "), NULL, 10);
-  }
+  while (all->len < wanted && read_some(fd, all))
+    if (wanted == G_MAXSIZE)
+      wanted = answer_size(all->str);
   return g_string_free(all, FALSE);
 }
 
