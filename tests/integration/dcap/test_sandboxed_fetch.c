@@ -24,7 +24,7 @@ typedef struct {
 
 /* In the child: TRUE when the quote verified. */
 static gboolean fetch_and_verify(const Task *task) {
-  const DcapServiceOptions service = {.url = task->url, .cache_dir = task->cache_dir, .timeout_ms = 10000};
+  const DcapServiceOptions service = {.url = task->url, .cache_dir = task->cache_dir, .timeout_ms = 30000};
   const DcapOptions options = {.root = task->root, .now = NOW};
   g_autoptr(DcapCollateralSource) source = dcap_collateral_source_service(&service, NULL);
   if (!sandbox_drop_privileges(NOBODY, NULL) || !sandbox_enter(SANDBOX_VERIFIER, NULL))
