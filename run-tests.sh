@@ -9,7 +9,7 @@ set -uo pipefail
 cd "$(dirname "$0")"
 root=$PWD
 
-all_sdks=(python js go rust c)
+all_sdks=(python js go rust c curl)
 start_seconds=20
 
 say() { printf 'run-tests: %s\n' "$*"; }
@@ -61,17 +61,45 @@ test_js() {
 
 test_go() {
   need go "install Go 1.23 or later" || return 1
-  make -C sdk/go --no-print-directory test lint
+  (
+    set -e
+    cd sdk/go
+    go vet -tags ethereum,solana ./...
+    unformatted=$(gofmt -l .)
+    [ -z "$unformatted" ] || { echo "gofmt would change: $unformatted" >&2; exit 1; }
+    go test -count=1 ./...
+    go test -count=1 -tags ethereum,solana ./...
+  )
 }
 
 test_rust() {
-  need cargo "install Rust 1.85 or later with rustup" || return 1
-  make -C sdk/rust --no-print-directory test lint
+  need cargo "install Rust with rustup" || return 1
+  (
+    set -e
+    export CARGO_TARGET_DIR=$root/build/sdk/rust
+    cd sdk/rust
+    cargo fmt --check
+    cargo clippy --quiet --workspace --all-targets -- -D warnings
+    cargo test --workspace
+    cargo test -p dstack-sdk-types --no-default-features
+    for example in examples/*.rs; do cargo run --quiet --example "$(basename "$example" .rs)" >/dev/null; done
+  )
 }
 
 test_c() {
-  need pkg-config "apt-get install pkg-config" && need cc "apt-get install gcc" || return 1
-  make -C sdk/c --no-print-directory test
+  need meson "apt-get install meson" && need pkg-config "apt-get install pkg-config" || return 1
+  (
+    set -e
+    objects=build/obj
+    mapfile -t tests < <(meson test -C "$objects" --list | sed -n 's/.* \(sdk-c-[a-z-]*\)$/\1/p')
+    [ ${#tests[@]} -gt 0 ] || { echo "there are no tests" >&2; exit 1; }
+    meson test -C "$objects" --print-errorlogs "${tests[@]}"
+  )
+}
+
+test_curl() {
+  need curl "apt-get install curl" || return 1
+  sdk/curl/run-commands
 }
 
 sdks=("$@")
