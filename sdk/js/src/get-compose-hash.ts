@@ -63,6 +63,11 @@ function normalized(compose: object): object {
   return copy
 }
 
+/** The text whose SHA-256 `getComposeHash` gives: deploy exactly this to get that hash. */
+export function canonicalCompose(app_compose: AppCompose, normalize = false): string {
+  return canonicalJson(normalize ? normalized(app_compose) : app_compose)
+}
+
 /**
  * The lower-case hex SHA-256 of the canonical text of an app-compose object, in Node.js and browsers.
  *
@@ -70,5 +75,5 @@ function normalized(compose: object): object {
  * `normalize`, members that do not matter to the runner, and an empty pre-launch script, are left out.
  */
 export function getComposeHash(app_compose: AppCompose, normalize = false): string {
-  return to_hex(sha256(toBytes(canonicalJson(normalize ? normalized(app_compose) : app_compose))))
+  return to_hex(sha256(toBytes(canonicalCompose(app_compose, normalize))))
 }

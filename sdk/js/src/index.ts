@@ -1,6 +1,12 @@
 export { to_hex } from './bytes'
 export { DstackClient, type TlsKeyOptions } from './dstack-client'
-export { type AppCompose, type DockerConfig, getComposeHash, type Requirements } from './get-compose-hash'
+export {
+  type AppCompose,
+  canonicalCompose,
+  type DockerConfig,
+  getComposeHash,
+  type Requirements,
+} from './get-compose-hash'
 export type {
   AttestResponse,
   EventLog,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { canonicalJson } from '../src/canonical-json'
-import { type AppCompose, getComposeHash } from '../src/get-compose-hash'
+import { type AppCompose, canonicalCompose, getComposeHash } from '../src/get-compose-hash'
 
 const D = { runner: 'bash', bash_script: 'start.sh', docker_compose_file: 'docker-compose.yml' }
 const E = { runner: 'docker-compose', docker_compose_file: 'docker-compose.yml', pre_launch_script: '' }
@@ -83,6 +83,13 @@ describe('compose hash', () => {
     const compose = { runner: 'nerdctl-compose', pre_launch_script: script, bash_script: 'x', y: 1 }
     expect(getComposeHash(compose as unknown as AppCompose, true)).toBe(
       getComposeHash({ runner: 'nerdctl-compose', y: 1 }),
+    )
+  })
+
+  it('is that of the canonical text', () => {
+    expect(canonicalCompose(D as AppCompose, true)).toBe('{"bash_script":"start.sh","runner":"bash"}')
+    expect(canonicalCompose(D)).toBe(
+      '{"bash_script":"start.sh","docker_compose_file":"docker-compose.yml","runner":"bash"}',
     )
   })
 

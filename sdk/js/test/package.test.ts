@@ -14,6 +14,7 @@ const EXPORTS: Record<string, string[]> = {
     'DstackError',
     'TappdClient',
     '__version__',
+    'canonicalCompose',
     'getComposeHash',
     'to_hex',
     'verifyEnvEncryptPublicKey',
@@ -22,7 +23,7 @@ const EXPORTS: Record<string, string[]> = {
   '/viem': ['toViemAccount', 'toViemAccountSecure'],
   '/solana': ['toKeypair', 'toKeypairSecure'],
   '/encrypt-env-vars': ['encryptEnvVars'],
-  '/get-compose-hash': ['getComposeHash'],
+  '/get-compose-hash': ['canonicalCompose', 'getComposeHash'],
   '/verify-env-encrypt-public-key': ['verifyEnvEncryptPublicKey', 'verifyEnvEncryptPublicKeyLegacy'],
 }
 

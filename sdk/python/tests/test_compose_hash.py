@@ -4,7 +4,14 @@ from typing import Any
 import pytest
 
 from dstack_sdk.canonical_json import canonical_json
-from dstack_sdk.get_compose_hash import AppCompose, DockerConfig, Requirements, get_compose_hash, sort_object
+from dstack_sdk.get_compose_hash import (
+    AppCompose,
+    DockerConfig,
+    Requirements,
+    canonical_compose,
+    get_compose_hash,
+    sort_object,
+)
 
 COMPOSE_A = {
     "manifest_version": 1,
@@ -68,6 +75,18 @@ def test_vectors(compose: dict[str, Any], normalize: bool, expected: str) -> Non
 def test_objects_hash_like_dicts(compose: dict[str, Any]) -> None:
     assert get_compose_hash(AppCompose.from_dict(compose)) == get_compose_hash(compose)
     assert get_compose_hash(AppCompose(**compose)) == get_compose_hash(compose)
+
+
+@pytest.mark.parametrize(
+    ("compose", "normalize", "text"),
+    [
+        (COMPOSE_D, True, '{"bash_script":"start.sh","runner":"bash"}'),
+        (COMPOSE_H, False, '{"f":1,"g":1e+21,"h":1e-7,"n":0,"runner":"docker-compose"}'),
+        (AppCompose("bash", name="x"), False, '{"name":"x","runner":"bash"}'),
+    ],
+)
+def test_canonical_text(compose: AppCompose | dict[str, Any], normalize: bool, text: str) -> None:
+    assert canonical_compose(compose, normalize) == text
 
 
 @pytest.mark.parametrize(

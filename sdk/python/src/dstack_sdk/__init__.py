@@ -19,7 +19,7 @@ from .dstack_client import (
     VersionResponse,
 )
 from .encrypt_env_vars import EnvVar, encrypt_env_vars, encrypt_env_vars_sync
-from .get_compose_hash import AppCompose, DockerConfig, Requirements, get_compose_hash
+from .get_compose_hash import AppCompose, DockerConfig, Requirements, canonical_compose, get_compose_hash
 from .verify_env_encrypt_public_key import (
     verify_env_encrypt_public_key,
     verify_env_encrypt_public_key_legacy,
@@ -49,6 +49,7 @@ __all__ = [
     "VerifyResponse",
     "VersionResponse",
     "__version__",
+    "canonical_compose",
     "encrypt_env_vars",
     "encrypt_env_vars_sync",
     "get_compose_hash",

@@ -200,12 +200,16 @@ def _normalized(compose: Mapping[str, Any]) -> dict[str, Any]:
     return members
 
 
+def canonical_compose(app_compose: AppCompose | dict[str, Any], normalize: bool = False) -> str:
+    """Return the text whose SHA-256 `get_compose_hash` gives: deploy exactly this to get that hash."""
+    members = app_compose.to_dict() if isinstance(app_compose, AppCompose) else app_compose
+    return canonical_json(_normalized(members) if normalize else members)
+
+
 def get_compose_hash(app_compose: AppCompose | dict[str, Any], normalize: bool = False) -> str:
     """Return the lower-case hex SHA-256 of the canonical text of an app-compose object, which is not changed.
 
     The guest measures the bytes of the deployed file: it gets this hash only when they are exactly the canonical text.
     With `normalize`, members that do not matter to the runner, and an empty pre-launch script, are left out.
     """
-    members = app_compose.to_dict() if isinstance(app_compose, AppCompose) else app_compose
-    text = canonical_json(_normalized(members) if normalize else members)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+    return hashlib.sha256(canonical_compose(app_compose, normalize).encode("utf-8")).hexdigest()
