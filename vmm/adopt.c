@@ -1,7 +1,7 @@
 #include "vmm/adopt.h"
 
-#include "vmm/create.h"
 #include "vmm/lifecycle.h"
+#include "vmm/load.h"
 #include "vmm/names.h"
 #include "vmm/work_dir.h"
 
@@ -29,24 +29,41 @@ static void reserve_cids(Vmm *vmm, GHashTable *processes) {
   }
 }
 
-static void load_one(Vmm *vmm, const char *id, GHashTable *processes) {
+/* Takes up a VM whose process runs, and starts one that should run. */
+static void resume(Vmm *vmm, Vm *vm, const SupervisedProcess *process) {
   g_autoptr(GError) error = NULL;
-  const SupervisedProcess *process = g_hash_table_lookup(processes, id);
-  gboolean kept_cid = process && process->has_cid && is_ours(vmm, process);
-  g_autoptr(Vm) vm = vm_load(vmm, id, kept_cid ? process->cid : 0, &error);
-  if (!vm) {
-    log_error("failed to load vm %s: %s", id, error->message);
-    return;
-  }
-  gboolean done = TRUE;
-  if (process && process->running)
+  gboolean done = TRUE, running = process && process->running;
+  if (running)
     done = vm_adopt(vmm, vm, &error);
   else if (work_dir_started(vm->work_dir))
     done = vm_restart(vmm, vm, &error);
   if (!done)
-    log_error("vm %s: %s", id, error->message);
+    log_error("vm %s: %s", vm->manifest->id, error->message);
   else
-    log_info("vm %s (%s) is %s", id, vm->manifest->name, process && process->running ? "running" : "known");
+    log_info("vm %s (%s) is %s", vm->manifest->id, vm->manifest->name, running ? "running" : "known");
+}
+
+/* TRUE when it is a VM that was not known. */
+static gboolean take_up(Vmm *vmm, const char *id, GHashTable *processes) {
+  const SupervisedProcess *process = g_hash_table_lookup(processes, id);
+  gboolean kept_cid = process && process->has_cid && is_ours(vmm, process);
+  g_autoptr(Vm) vm = vm_load_left(vmm, id, kept_cid ? process->cid : 0);
+  if (vm)
+    resume(vmm, vm, process);
+  return vm != NULL;
+}
+
+/* The names of run_path's directories that may be a VM's id. */
+static GPtrArray *list_ids(const char *run_path) {
+  GPtrArray *ids = g_ptr_array_new_with_free_func(g_free);
+  g_autoptr(GDir) entries = g_dir_open(run_path, 0, NULL);
+  const char *name;
+  while (entries && (name = g_dir_read_name(entries))) {
+    g_autofree char *dir = work_dir_file(run_path, name);
+    if (name_check_vm_id(name, NULL) && g_file_test(dir, G_FILE_TEST_IS_DIR))
+      g_ptr_array_add(ids, g_strdup(name));
+  }
+  return ids;
 }
 
 /* Processes of VMs whose files are gone: nobody else would ever end them. */
@@ -66,19 +83,58 @@ static void remove_orphans(Vmm *vmm, GHashTable *processes) {
 }
 
 gboolean vmm_adopt_all(Vmm *vmm, GError **error) {
-  const char *run_path = vmm->config->run_path;
   g_autoptr(GHashTable) processes = supervisor_client_list(vmm->supervisor, error);
   if (!processes)
     return FALSE;
-  work_dir_clean_up(run_path);
+  work_dir_clean_up(vmm->config->run_path);
   reserve_cids(vmm, processes);
-  g_autoptr(GDir) entries = g_dir_open(run_path, 0, NULL);
-  const char *name;
-  while (entries && (name = g_dir_read_name(entries))) {
-    g_autofree char *dir = work_dir_file(run_path, name);
-    if (name_check_vm_id(name, NULL) && g_file_test(dir, G_FILE_TEST_IS_DIR))
-      load_one(vmm, name, processes);
-  }
+  g_autoptr(GPtrArray) ids = list_ids(vmm->config->run_path);
+  for (guint i = 0; i < ids->len; i++)
+    (void)take_up(vmm, ids->pdata[i], processes); /* here all are new */
   remove_orphans(vmm, processes);
+  return TRUE;
+}
+
+/* ---- again, while serving ---- */
+
+/* TRUE when it was read anew. */
+static gboolean refresh(Vmm *vmm, Vm *vm, GHashTable *processes) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(Vm) fresh = vm_reload(vmm, vm, &error);
+  if (!fresh) {
+    log_error("failed to load vm %s: %s", vm->manifest->id, error->message);
+    return FALSE;
+  }
+  if (!g_hash_table_contains(processes, vm->manifest->id))
+    resume(vmm, fresh, NULL);
+  return TRUE;
+}
+
+static gboolean discard_vanished(Vmm *vmm, Vm *vm) {
+  g_autoptr(GError) error = NULL;
+  if (g_file_test(vm->work_dir, G_FILE_TEST_EXISTS))
+    return FALSE;
+  log_warn("the files of vm %s are gone: it is removed", vm->manifest->id);
+  if (!vm_discard(vmm, vm, &error))
+    log_warn("vm %s: %s", vm->manifest->id, error->message); /* the restart task goes on with it */
+  return TRUE;
+}
+
+gboolean vmm_reload_all(Vmm *vmm, ReloadCounts *counts, GError **error) {
+  *counts = (ReloadCounts){0};
+  g_autoptr(GHashTable) processes = supervisor_client_list(vmm->supervisor, error);
+  if (!processes)
+    return FALSE;
+  g_autoptr(GPtrArray) known = vm_table_list(vmm->vms);
+  for (guint i = 0; i < known->len; i++)
+    if (discard_vanished(vmm, known->pdata[i]))
+      counts->removed++;
+    else
+      counts->updated += refresh(vmm, known->pdata[i], processes) ? 1 : 0;
+  g_autoptr(GPtrArray) ids = list_ids(vmm->config->run_path);
+  for (guint i = 0; i < ids->len; i++) {
+    g_autoptr(Vm) vm = vm_table_find(vmm->vms, ids->pdata[i], NULL);
+    counts->loaded += !vm && take_up(vmm, ids->pdata[i], processes) ? 1 : 0;
+  }
   return TRUE;
 }

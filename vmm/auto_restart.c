@@ -30,13 +30,19 @@ static void tidy(Vmm *vmm, Vm *vm, GHashTable *processes) {
     log_warn("vm %s: %s", vm->manifest->id, error->message);
 }
 
+static void settle(Vmm *vmm, Vm *vm) {
+  g_autoptr(GError) error = NULL;
+  if (!vm_settle(vmm, vm, &error))
+    log_warn("vm %s: %s", vm->manifest->id, error->message);
+}
+
 static void look_after(Vmm *vmm, Vm *vm, gboolean running, gint64 now) {
   const VmmConfig *config = vmm->config;
   const RestartLimits limits = {config->restart_max_retries, config->restart_initial_backoff, config->restart_max_backoff,
                                 config->restart_reset_window};
   g_mutex_lock(&vm->operation);
   RestartDecision decision = RESTART_WAIT;
-  if (vm->removed || !work_dir_started(vm->work_dir))
+  if (vm->gone || vm->fault || !work_dir_started(vm->work_dir))
     vm->restart = (RestartState){0};
   else if (running)
     restart_policy_running(&vm->restart, &limits, now);
@@ -64,6 +70,7 @@ static void look_after_all(Vmm *vmm) {
   g_autoptr(GPtrArray) vms = vm_table_list(vmm->vms);
   for (guint i = 0; i < vms->len; i++) {
     Vm *vm = vms->pdata[i];
+    settle(vmm, vm);
     const SupervisedProcess *process = g_hash_table_lookup(processes, vm->manifest->id);
     gboolean running = process && process->running;
     if (!running)

@@ -2,7 +2,9 @@
 
 #include "vmm/app_compose.h"
 #include "vmm/lifecycle.h"
+#include "vmm/load.h"
 #include "vmm/names.h"
+#include "vmm/plan.h"
 #include "vmm/ports.h"
 #include "vmm/work_dir.h"
 
@@ -10,6 +12,7 @@
 #include "base/log.h"
 #include "cvm/host_share.h"
 #include "cvm/sys_config.h"
+#include "prpc/message.h"
 
 #include <string.h>
 
@@ -63,6 +66,34 @@ static gboolean check_gpus(const VmmConfig *config, const Vmm__VmConfiguration *
   return FALSE;
 }
 
+static gboolean is_node_default(const VmmConfig *config, const Vmm__NetworkingConfig *network) {
+  gboolean same = !*network->mode || (strcmp(network->mode, "user") == 0 && config->network == NETWORK_USER);
+  return same && !*network->bridge_name;
+}
+
+static gboolean asks_for_network(const VmmConfig *config, const Vmm__VmConfiguration *request) {
+  const Vmm__NetworkingConfig *single = request->networking;
+  return (single && !is_node_default(config, single)) || request->n_networks > 1 ||
+         (request->n_networks == 1 && !is_node_default(config, request->networks[0]));
+}
+
+static gboolean asks_for_simulation(const VmmConfig *config, const Vmm__VmConfiguration *request) {
+  if (!prpc_has_optional(&request->base, "simulated_tee") || !*request->simulated_tee)
+    return FALSE;
+  return strcmp(request->simulated_tee, "dstack-tdx") != 0 || !vmm_simulates_tee(config);
+}
+
+/* Ignoring what was asked for would be worse than refusing it. */
+static gboolean check_unsupported(const VmmConfig *config, const Vmm__VmConfiguration *request, GError **error) {
+  const char *field = request->no_tee                        ? "no_tee"
+                      : asks_for_simulation(config, request) ? "simulated_tee other than what this host does by itself"
+                      : asks_for_network(config, request)    ? "networks other than the node's"
+                                                             : NULL;
+  if (field)
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_IMPLEMENTED, "not implemented yet: %s", field);
+  return !field;
+}
+
 static char *choose_app_id(const Vmm__VmConfiguration *request, GError **error) {
   gboolean given = request->_app_id_case == VMM__VM_CONFIGURATION___APP_ID_APP_ID && *request->app_id;
   return given ? name_normalize_app_id(request->app_id, error) : vmm_compose_default_app_id(request->compose_file);
@@ -97,6 +128,7 @@ static Manifest *make_manifest(const VmmConfig *config, const Vmm__VmConfigurati
   g_autoptr(Manifest) manifest = manifest_new();
   if (!name_check_app(request->name, error) || !take_ports(config, request, manifest->ports, error) ||
       !(manifest->app_id = choose_app_id(request, error)) || !check_gpus(config, request, error) ||
+      !check_unsupported(config, request, error) ||
       !check_scalars(request, error) || !vm_create_check_compose(request, error))
     return NULL;
   g_autoptr(VmmImage) image = vmm_image_load(config->image_path, request->image, error);
@@ -127,42 +159,22 @@ static gboolean check_ports_free(Vmm *vmm, const Manifest *manifest, GError **er
   return TRUE;
 }
 
-/* Under create_lock. */
-static Vm *load_locked(Vmm *vmm, const char *id, guint32 cid, GError **error) {
-  const VmmConfig *config = vmm->config;
-  g_autofree char *dir = work_dir_file(config->run_path, id);
-  g_autoptr(Manifest) manifest = work_dir_manifest(dir, error);
-  g_autofree char *text = manifest ? work_dir_compose(dir, error) : NULL;
-  g_autoptr(AppCompose) compose = text ? vmm_compose_parse(text, error) : NULL;
-  g_autoptr(VmmImage) image = compose ? vmm_image_load(config->image_path, manifest->image, error) : NULL;
-  if (!image)
-    return NULL;
-  if (strcmp(manifest->id, id) != 0) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "the manifest in %s is of another vm", dir);
-    return NULL;
-  }
-  if (cid == 0 && !cid_pool_take(vmm->cids, &cid, error))
-    return NULL;
-  Vm *vm = vm_new(g_steal_pointer(&manifest), g_steal_pointer(&image), g_steal_pointer(&compose), config->run_path, cid);
-  vm_table_add(vmm->vms, vm);
-  return vm;
-}
-
-Vm *vm_load(Vmm *vmm, const char *id, guint32 cid, GError **error) {
-  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vmm->create_lock);
-  return load_locked(vmm, id, cid, error);
-}
-
 static Vm *make_vm(Vmm *vmm, const Manifest *manifest, const SharedFiles *shared, GError **error) {
   G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vmm->create_lock);
   if (!check_ports_free(vmm, manifest, error) || !work_dir_create(vmm->config->run_path, manifest, shared, error))
     return NULL;
-  Vm *vm = load_locked(vmm, manifest->id, 0, error);
+  Vm *vm = vm_load(vmm, manifest->id, error);
   if (!vm) {
     g_autofree char *dir = work_dir_file(vmm->config->run_path, manifest->id);
     (void)work_dir_remove(dir, NULL); /* the first error is the one to tell */
   }
   return vm;
+}
+
+static void discard(Vmm *vmm, Vm *vm) {
+  g_autoptr(GError) error = NULL;
+  if (!vm_discard(vmm, vm, &error))
+    log_warn("vm %s could not be created and not be removed yet: %s", vm->manifest->id, error->message);
 }
 
 char *vm_create(Vmm *vmm, const Vmm__VmConfiguration *request, GError **error) {
@@ -175,7 +187,7 @@ char *vm_create(Vmm *vmm, const Vmm__VmConfiguration *request, GError **error) {
   if (!vm)
     return NULL;
   if (!request->stopped && !vm_start(vmm, vm, error)) {
-    vm_discard(vmm, vm);
+    discard(vmm, vm);
     return NULL;
   }
   log_info("created vm %s (%s) with cid %u", manifest->id, manifest->name, vm->cid);

@@ -10,5 +10,3 @@
 char *vm_create(Vmm *vmm, const Vmm__VmConfiguration *request, GError **error);
 /* The checks of GetComposeHash: name and compose file. */
 gboolean vm_create_check_compose(const Vmm__VmConfiguration *request, GError **error);
-/* Registers a VM whose work directory exists, with a given CID (0: a free one). A new reference. */
-Vm *vm_load(Vmm *vmm, const char *id, guint32 cid, GError **error);

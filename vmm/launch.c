@@ -122,13 +122,6 @@ static void remove_leftovers(Vm *vm) {
   }
 }
 
-static void undo(Vmm *vmm, Vm *vm) {
-  g_autoptr(GError) error = NULL;
-  vsock_device_unlisten(vmm, vm);
-  if (vmm_uses_user_vsock(vmm->config) && !vsock_device_stop(vmm, vm, &error))
-    log_warn("vm %s: %s", vm->manifest->id, error->message);
-}
-
 static gboolean deploy(Vmm *vmm, Vm *vm, const LaunchPlan *plan, GError **error) {
   g_auto(GStrv) argv = qemu_args_build(&plan->qemu, error);
   if (!argv)
@@ -142,11 +135,8 @@ static gboolean deploy(Vmm *vmm, Vm *vm, const LaunchPlan *plan, GError **error)
 }
 
 gboolean launch_vm(Vmm *vmm, Vm *vm, const LaunchPlan *plan, GError **error) {
-  if (!launch_check_orphan(vm, error) || !write_share(vm, plan, error) || !make_disk(vm, plan, error))
+  if (!write_share(vm, plan, error) || !make_disk(vm, plan, error))
     return FALSE;
   remove_leftovers(vm);
-  if (deploy(vmm, vm, plan, error))
-    return TRUE;
-  undo(vmm, vm);
-  return FALSE;
+  return deploy(vmm, vm, plan, error);
 }

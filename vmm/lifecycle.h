@@ -9,10 +9,13 @@ gboolean vm_start(Vmm *vmm, Vm *vm, GError **error);
 gboolean vm_restart(Vmm *vmm, Vm *vm, GError **error);
 /* Kills it; returns when it has ended. */
 gboolean vm_stop(Vmm *vmm, Vm *vm, GError **error);
-/* Forgets a VM that does not run, and deletes its files. Error EXISTS "vm is running, stop it first". */
+/* Forgets a VM that does not run, and deletes its files. Error EXISTS "vm is running, stop it first".
+ * Should it fail later than that, vm_settle() goes on with it. */
 gboolean vm_remove(Vmm *vmm, Vm *vm, GError **error);
-/* Undoes a creation that failed half-way: like a removal that first kills. Errors are logged. */
-void vm_discard(Vmm *vmm, Vm *vm);
+/* As vm_remove(), but kills it first: for a creation that failed half-way, and for a VM whose files are gone. */
+gboolean vm_discard(Vmm *vmm, Vm *vm, GError **error);
+/* Goes on with a removal or an end that failed before. Nothing to do is no error. */
+gboolean vm_settle(Vmm *vmm, Vm *vm, GError **error);
 
 /* Ends what is left of a VM that ended by itself; does nothing when it runs. */
 gboolean vm_tidy(Vmm *vmm, Vm *vm, GError **error);

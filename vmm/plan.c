@@ -16,8 +16,12 @@ gboolean vmm_uses_user_vsock(const VmmConfig *config) {
   return config->vsock == VSOCK_USER;
 }
 
+gboolean vmm_simulates_tee(const VmmConfig *config) {
+  return config->tee == TEE_CHOICE_SIMULATED || (config->tee == TEE_CHOICE_AUTO && !accelerator_host_has_tdx());
+}
+
 static gboolean choose_tee(const VmmConfig *config, const VmmImage *image, gboolean *tdx, GError **error) {
-  *tdx = config->tee == TEE_CHOICE_TDX || (config->tee == TEE_CHOICE_AUTO && accelerator_host_has_tdx());
+  *tdx = !vmm_simulates_tee(config);
   if (*tdx)
     return TRUE;
   if (!image->is_dev)

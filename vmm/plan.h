@@ -16,5 +16,7 @@ gboolean launch_plan_make(Vmm *vmm, Vm *vm, LaunchPlan *plan, GError **error);
 void launch_plan_clear(LaunchPlan *plan);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LaunchPlan, launch_plan_clear)
 
+/* TRUE when VMs here get a simulated TEE instead of a real one. */
+gboolean vmm_simulates_tee(const VmmConfig *config);
 /* TRUE when VMs here have a vsock device of user space. */
 gboolean vmm_uses_user_vsock(const VmmConfig *config);

@@ -1,5 +1,6 @@
 #include "vmm/service.h"
 
+#include "vmm/adopt.h"
 #include "vmm/app_compose.h"
 #include "vmm/create.h"
 #include "vmm/guest_client.h"
@@ -172,6 +173,17 @@ HANDLER(on_meta) {
   return TRUE;
 }
 
+HANDLER(on_reload) {
+  ReloadCounts counts;
+  if (!vmm_reload_all(user_data, &counts, error))
+    return FALSE;
+  Vmm__ReloadVmsResponse *answer = (Vmm__ReloadVmsResponse *)response;
+  answer->loaded = counts.loaded;
+  answer->updated = counts.updated;
+  answer->removed = counts.removed;
+  return TRUE;
+}
+
 static void apply_limits(PrpcService *service, const json_t *limits) {
   const char *method;
   json_t *value;
@@ -196,6 +208,7 @@ PrpcService *vmm_service_new(Vmm *vmm) {
       {"GetAppEnvEncryptPubKey", on_env_key},
       {"Version", on_version},
       {"GetMeta", on_meta},
+      {"ReloadVms", on_reload},
   };
   PrpcService *service = prpc_service_new(&vmm__vmm__descriptor, "Teepod.", vmm);
   for (guint i = 0; i < G_N_ELEMENTS(methods); i++)

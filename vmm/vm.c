@@ -1,5 +1,7 @@
 #include "vmm/vm.h"
 
+#include "base/error.h"
+
 Vm *vm_new(Manifest *manifest, VmmImage *image, AppCompose *compose, const char *run_path, guint32 cid) {
   Vm *vm = g_new0(Vm, 1);
   g_atomic_ref_count_init(&vm->refs);
@@ -33,12 +35,35 @@ void vm_unref(Vm *vm) {
   manifest_free(vm->manifest);
   vmm_image_free(vm->image);
   app_compose_free(vm->compose);
+  g_free(vm->fault);
   g_free(vm->work_dir);
   vm_progress_clear(&vm->progress);
   g_queue_clear_full(&vm->events, event_free);
   g_mutex_clear(&vm->operation);
   g_mutex_clear(&vm->lock);
   g_free(vm);
+}
+
+gboolean vm_check_present(const Vm *vm, GError **error) {
+  if (!vm->gone)
+    return TRUE;
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_FOUND, "vm not found: it was removed or changed just now");
+  return FALSE;
+}
+
+void vm_pass_state(Vm *vm, Vm *heir) {
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&vm->lock);
+  VmProgress blank = heir->progress;
+  heir->progress = vm->progress;
+  vm->progress = blank;
+  heir->events = vm->events;
+  g_queue_init(&vm->events);
+  heir->host_api_listener = vm->host_api_listener;
+  heir->restart = vm->restart;
+  heir->must_end = vm->must_end;
+  heir->removing = g_atomic_int_get(&vm->removing);
+  vm->host_api_listener = 0;
+  vm->gone = TRUE;
 }
 
 static void replace(char **field, const char *value) {
@@ -76,7 +101,9 @@ void vm_add_event(Vm *vm, const char *name, const char *body, guint max) {
     event_free(g_queue_pop_head(&vm->events));
 }
 
-const char *vm_status(gboolean started, gboolean running) {
+const char *vm_status(gboolean removing, gboolean started, gboolean running) {
+  if (removing)
+    return "removing";
   if (running)
     return started ? "running" : "stopping";
   return started ? "exited" : "stopped";

@@ -23,15 +23,19 @@ typedef struct {
 
   /* Never change while the VM is known. */
   Manifest *manifest;
-  VmmImage *image;
+  VmmImage *image;     /* NULL when it could not be loaded, as the next */
   AppCompose *compose;
+  char *fault;         /* why it could not be loaded and so not be started; NULL: nothing is wrong */
   char *work_dir;
-  guint32 cid;
+  guint32 cid; /* 0: none, the pool was exhausted */
 
   /* Under `operation`. */
   guint host_api_listener; /* 0: none */
   RestartState restart;
-  gboolean removed; /* gone from disk and table: whoever still holds it must not start it */
+  gboolean must_end; /* processes nobody wants could not be ended yet */
+  gboolean gone;     /* from the table, removed or read anew: whoever still holds it must do nothing with it */
+
+  gint removing; /* atomic: its removal has begun and goes on until it is done */
 
   GMutex lock; /* guards what follows */
   VmProgress progress;
@@ -44,6 +48,11 @@ Vm *vm_ref(Vm *vm);
 void vm_unref(Vm *vm);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vm, vm_unref)
 
+/* Under vm->operation. Error NOT_FOUND when it is gone. */
+gboolean vm_check_present(const Vm *vm, GError **error);
+/* Under vm->operation: passes on what is not on disk to the object that takes its place; `vm` is gone then. */
+void vm_pass_state(Vm *vm, Vm *heir);
+
 /* NULL keeps what is there. */
 void vm_set_progress(Vm *vm, const char *boot_progress, const char *boot_error, const char *shutdown_progress);
 /* A copy, to be cleared. */
@@ -55,4 +64,4 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VmProgress, vm_progress_clear)
 void vm_add_event(Vm *vm, const char *name, const char *body, guint max);
 
 /* Status of spec vmm 6.1. */
-const char *vm_status(gboolean started, gboolean running);
+const char *vm_status(gboolean removing, gboolean started, gboolean running);

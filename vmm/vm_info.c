@@ -18,7 +18,7 @@ static char *since(gint64 seconds) {
 }
 
 char *vm_app_url(const VmmConfig *config, Vm *vm, const char *instance_id) {
-  if (!vm->compose->gateway_enabled || !*instance_id)
+  if (!vm->compose || !vm->compose->gateway_enabled || !*instance_id)
     return NULL;
   g_autofree char *port = config->gateway_port == HTTPS_PORT ? g_strdup("") : g_strdup_printf(":%u", config->gateway_port);
   return g_strdup_printf("https://%s-%u.%s%s", instance_id, config->agent_port, config->base_domain, port);
@@ -109,13 +109,13 @@ Vmm__VmInfo *vm_info_new(Vmm *vmm, Vm *vm, const SupervisedProcess *process, gbo
   prpc_set_string(&out->id, vm->manifest->id);
   prpc_set_string(&out->name, vm->manifest->name);
   prpc_set_string(&out->app_id, vm->manifest->app_id);
-  prpc_set_string(&out->status, vm_status(started, process && process->running));
+  prpc_set_string(&out->status, vm_status(g_atomic_int_get(&vm->removing), started, process && process->running));
   prpc_set_string(&out->uptime, uptime);
   prpc_set_optional_string(&out->base, "exited_at", exited);
   prpc_set_string(&out->boot_progress, progress.boot_progress);
-  prpc_set_string(&out->boot_error, progress.boot_error);
+  prpc_set_string(&out->boot_error, vm->fault ? vm->fault : progress.boot_error);
   prpc_set_string(&out->shutdown_progress, progress.shutdown_progress);
-  prpc_set_string(&out->image_version, vm->image->version);
+  prpc_set_string(&out->image_version, vm->image ? vm->image->version : "");
   fill_instance(vmm->config, vm, out);
   fill_events(vm, out);
   if (!brief)

@@ -61,9 +61,18 @@ gboolean work_dir_create(const char *run_path, const Manifest *manifest, const S
   return FALSE;
 }
 
-gboolean work_dir_remove(const char *dir, GError **error) {
+gboolean work_dir_mark_removing(const char *dir, GError **error) {
   g_autofree char *mark = work_dir_file(dir, REMOVING_MARK);
-  return file_write_atomic(mark, "", 0, 0600, error) && file_remove_tree(dir, error);
+  return !g_file_test(dir, G_FILE_TEST_EXISTS) || file_write_atomic(mark, "", 0, 0600, error);
+}
+
+gboolean work_dir_remove(const char *dir, GError **error) {
+  return work_dir_mark_removing(dir, error) && file_remove_tree(dir, error);
+}
+
+gboolean work_dir_is_of_vm(const char *dir) {
+  g_autofree char *mark = work_dir_file(dir, REMOVING_MARK), *manifest = work_dir_file(dir, MANIFEST_FILE);
+  return g_file_test(manifest, G_FILE_TEST_EXISTS) && !g_file_test(mark, G_FILE_TEST_EXISTS);
 }
 
 static gboolean is_left_over(const char *dir, const char *name) {

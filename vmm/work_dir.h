@@ -18,10 +18,15 @@ typedef struct {
 /* Makes the directory of a new VM under a name of its own and renames it to <run_path>/<id> when it is complete, so that a kill
  * at any instant leaves either a whole VM or none. It is not started. */
 gboolean work_dir_create(const char *run_path, const Manifest *manifest, const SharedFiles *shared, GError **error);
+/* Makes work_dir_clean_up() remove it, should we not come to it. One that is gone is no error. */
+gboolean work_dir_mark_removing(const char *dir, GError **error);
 /* Removes it; should we be killed meanwhile, work_dir_clean_up() goes on. */
 gboolean work_dir_remove(const char *dir, GError **error);
 /* Removes what an interrupted create or remove left behind. */
 void work_dir_clean_up(const char *run_path);
+
+/* Whether the directory is one of a VM, and of one that is not being removed. */
+gboolean work_dir_is_of_vm(const char *dir);
 
 char *work_dir_file(const char *dir, const char *name);   /* <dir>/<name> */
 char *work_dir_shared(const char *dir, const char *name); /* <dir>/shared/<name> */

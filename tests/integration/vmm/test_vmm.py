@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -69,8 +70,51 @@ def wait_for(condition, what, seconds=10):
     raise AssertionError(f"timeout: {what}")
 
 
+class Relay:
+    """Stands between the VMM and its supervisor, and loses what it is told to."""
+
+    def __init__(self, path, target):
+        self.target, self.lose_answer_to, self.dead = target, None, False
+        self.server = socket.socket(socket.AF_UNIX)
+        self.server.bind(path)
+        self.server.listen(64)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client = self.server.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        with client, socket.socket(socket.AF_UNIX) as upstream:
+            upstream.connect(self.target)
+            threading.Thread(target=self.copy, args=(upstream, client), daemon=True).start()
+            while not self.dead and (data := client.recv(1 << 20)):
+                lose = self.lose_answer_to and data.startswith(self.lose_answer_to)
+                if self.dead:
+                    return
+                if lose:
+                    self.dead = True  # from now on nobody answers, though this call arrives
+                upstream.sendall(data)
+                if lose:
+                    time.sleep(0.5)
+
+    def copy(self, source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 20):
+                if self.dead:
+                    break
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_RDWR)
+
+
 class Host:
     """A host of its own in a temporary directory."""
+
+    auto_start = "true"
 
     def __init__(self, vsock, extra=""):
         self.dir = tempfile.mkdtemp(prefix="dstack-vmm-")
@@ -116,6 +160,7 @@ exe = "{SUPERVISOR}"
 sock = "run/s.sock"
 pid_file = "run/s.pid"
 log_file = "run/s.log"
+auto_start = {self.auto_start}
 [host_api]
 address = "vsock:0xffffffff"
 port = {20000 + os.getpid() % 10000}
@@ -123,8 +168,12 @@ port = {20000 + os.getpid() % 10000}
 """)
 
     def start(self):
+        self.before_start()
         self.vmm = subprocess.Popen([VMM, "-c", "vmm.toml"], cwd=self.dir, stdout=self.log, stderr=self.log)
         wait_for(self.answers, "the vmm answers")
+
+    def before_start(self):
+        pass
 
     def answers(self):
         assert self.vmm.poll() is None, "the vmm ended: " + self.read_log()
@@ -189,6 +238,18 @@ port = {20000 + os.getpid() % 10000}
         shutil.rmtree(self.dir)
 
 
+class HostWithRelay(Host):
+    """The supervisor is started here, and reached through a Relay."""
+
+    auto_start = "false"
+
+    def before_start(self):
+        os.makedirs(f"{self.dir}/run")
+        subprocess.run([SUPERVISOR, "--uds", "run/real.sock", "--pid-file", "run/s.pid", "--detach"], cwd=self.dir, check=True)
+        wait_for(lambda: os.path.exists(f"{self.dir}/run/s.pid"), "the supervisor is there")
+        self.relay = Relay(f"{self.dir}/run/s.sock", f"{self.dir}/run/real.sock")
+
+
 def nothing_left(host):
     left = [name for name in os.listdir(f"{host.dir}/run/vm") if name != ".accelerator.json"]
     assert left == [], left
@@ -215,6 +276,9 @@ def test_bad_input(host):
         ({"ports": [{"protocol": "tcp", "host_port": 80, "vm_port": 1}] * 2}, "is taken by another mapping"),
         ({"kms_urls": ["https://k"] * 17}, "17 kms urls, but at most 16"),
         ({"compose_file": json.dumps({**json.loads(COMPOSE), "requirements": {}})}, "not implemented yet: "),
+        ({"no_tee": True}, "not implemented yet: no_tee"),
+        ({"simulated_tee": "dstack-tdx"}, "not implemented yet: simulated_tee"),
+        ({"networks": [{"mode": "bridge", "bridge_name": "br0"}]}, "not implemented yet: networks"),
         ({"gpus": {"attach_mode": "all"}}, "gpus are disabled"),
     ]
     for changes, text in cases:
@@ -224,7 +288,9 @@ def test_bad_input(host):
     for method in ("StartVm", "StopVm", "RemoveVm", "ShutdownVm"):
         host.refused(method, {"id": "00000000-0000-0000-0000-000000000000"}, "vm not found")
         host.refused(method, {"id": "../x"}, "invalid vm id")
-    host.refused("UpgradeApp", {"id": "x"}, "not implemented yet")
+    for method in ("UpgradeApp", "UpdateVm", "ResizeVm", "SvList", "SvStop", "SvRemove", "ListRegistryImages",
+                   "PullRegistryImage", "DeleteImage", "ListGpus"):
+        host.refused(method, {}, "not implemented yet: " + method)
     host.refused("Nothing", {}, "service not found")
     host.refused("GetAppEnvEncryptPubKey", {"app_id": "00" * 20}, "kms is not configured")
     assert host.call("GetInfo", id="none") == {"found": False, "info": None}
@@ -397,6 +463,67 @@ def test_restarts(host):
     nothing_left(host)
 
 
+def test_faulty_vm(host):
+    running, stopped = (host.call("CreateVm", **host.config(stopped=stop))["id"] for stop in (False, True))
+    host.vmm.kill()
+    host.vmm.wait()
+    os.rename(f"{host.dir}/images/dstack-0.5.5", f"{host.dir}/images/away")
+    write(f"{host.dir}/run/vm/{stopped}/vm-manifest.json", "{")
+    os.makedirs(f"{host.dir}/run/vm/no-vm-at-all")
+    host.start()
+    infos = {vm["id"]: vm for vm in host.call("Status")["vms"]}
+    assert set(infos) == {running, stopped}, infos
+    assert infos[running]["status"] == "running" and "image dstack-0.5.5 not found" in infos[running]["boot_error"], infos
+    assert infos[stopped]["status"] == "stopped" and infos[stopped]["boot_error"], infos
+    host.refused("StartVm", {"id": running}, "can not be loaded: image dstack-0.5.5 not found")
+    pid = host.pid(running)
+    host.call("StopVm", id=running)
+    assert not alive(pid)
+    # Once mended, it is as before.
+    os.rename(f"{host.dir}/images/away", f"{host.dir}/images/dstack-0.5.5")
+    assert host.call("ReloadVms") == {"loaded": 0, "updated": 1, "removed": 0}
+    host.call("StartVm", id=running)
+    assert host.call("GetInfo", id=running)["info"]["boot_error"] == ""
+    shutil.move(f"{host.dir}/run/vm/{running}", f"{host.dir}/away")
+    pid = int(open(f"{host.dir}/away/qemu.pid").read())
+    assert host.call("ReloadVms")["removed"] == 1
+    assert not alive(pid)
+    shutil.move(f"{host.dir}/away", f"{host.dir}/run/vm/{running}")
+    assert host.call("ReloadVms")["loaded"] == 1
+    for vm_id in (running, stopped):
+        if host.status(vm_id) == "running":
+            host.call("StopVm", id=vm_id)
+        host.call("RemoveVm", id=vm_id)
+    os.rmdir(f"{host.dir}/run/vm/no-vm-at-all")
+    nothing_left(host)
+
+
+def test_lost_supervisor(host):
+    """The start arrives, its answer does not, and then nobody answers: nothing of the VM may stay."""
+    host.relay.lose_answer_to = b"POST /deploy"
+    host.refused("CreateVm", host.config(), "failed to start vm")
+    (vm_id,) = (name for name in os.listdir(f"{host.dir}/run/vm") if not name.startswith("."))
+    pid = host.pid(vm_id)
+    assert alive(pid)
+    host.refused("StartVm", {"id": vm_id}, "is being removed")
+    host.relay.lose_answer_to, host.relay.dead = None, False
+    wait_for(lambda: not host.call("GetInfo", id=vm_id)["found"], "the vm is removed after all")
+    assert not alive(pid)
+    nothing_left(host)
+    # The same with a VM that exists: it is stopped, not removed.
+    vm_id = host.call("CreateVm", **host.config(stopped=True))["id"]
+    host.relay.lose_answer_to = b"POST /deploy"
+    host.refused("StartVm", {"id": vm_id}, "failed to start vm")
+    pid = host.pid(vm_id)
+    host.relay.lose_answer_to, host.relay.dead = None, False
+    wait_for(lambda: not alive(pid), "the process nobody knows of is ended")
+    assert host.status(vm_id) == "stopped"
+    host.call("StartVm", id=vm_id)
+    host.call("StopVm", id=vm_id)
+    host.call("RemoveVm", id=vm_id)
+    nothing_left(host)
+
+
 def test_memory(host):
     for process in (host.vmm.pid, host.supervisor_pid()):
         with open(f"/proc/{process}/maps") as maps:
@@ -409,17 +536,18 @@ def test_memory(host):
 
 # Tests share a host; TDX does not go together with the user-space vsock device, which is how a start is made to fail.
 GROUPS = [
-    ("user", "", [test_bad_input, test_failed_start_leaves_nothing, test_files, test_interrupted_calls_are_cleaned_up,
-                  test_console_and_logs, test_other_web_sites_are_refused, test_cli, test_memory]),
-    ("user", '[auth]\nenabled = true\ntokens = ["token-1"]\n', [test_auth]),
-    ("vhost", "", [test_restarts]),
+    (Host, "user", "", [test_bad_input, test_failed_start_leaves_nothing, test_files, test_interrupted_calls_are_cleaned_up,
+                        test_console_and_logs, test_other_web_sites_are_refused, test_cli, test_memory]),
+    (Host, "user", '[auth]\nenabled = true\ntokens = ["token-1"]\n', [test_auth]),
+    (Host, "vhost", "", [test_restarts, test_faulty_vm]),
+    (HostWithRelay, "vhost", "", [test_lost_supervisor]),
 ]
 
 
-def run_group(vsock, extra, tests, number):
+def run_group(kind, vsock, extra, tests, number):
     """Returns how many failed."""
     failed = 0
-    host = Host(vsock, extra)
+    host = kind(vsock, extra)
     try:
         for test in tests:
             number += 1
@@ -436,10 +564,10 @@ def run_group(vsock, extra, tests, number):
 
 
 def main():
-    print(f"1..{sum(len(tests) for _, _, tests in GROUPS)}", flush=True)
+    print(f"1..{sum(len(tests) for *_, tests in GROUPS)}", flush=True)
     number, failed = 0, 0
-    for vsock, extra, tests in GROUPS:
-        failed += run_group(vsock, extra, tests, number)
+    for kind, vsock, extra, tests in GROUPS:
+        failed += run_group(kind, vsock, extra, tests, number)
         number += len(tests)
     return 1 if failed else 0
 
