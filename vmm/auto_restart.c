@@ -7,14 +7,6 @@
 
 #define EVENT_EXHAUSTED "vmm.auto_restart.exhausted"
 
-struct AutoRestart {
-  Vmm *vmm;
-  GThread *thread;
-  GMutex lock;
-  GCond wake;
-  gboolean stopping;
-};
-
 static void say_exhausted(Vmm *vmm, Vm *vm) {
   g_autofree char *body = g_strdup_printf("Automatic restart stopped after %u failed attempts", vm->restart.attempts);
   vm_add_event(vm, EVENT_EXHAUSTED, body, vmm->config->event_buffer_size);
@@ -59,7 +51,8 @@ static void look_after(Vmm *vmm, Vm *vm, gboolean running, gint64 now) {
     log_warn("vm %s: %s", vm->manifest->id, error->message);
 }
 
-static void look_after_all(Vmm *vmm) {
+void auto_restart_look_after(gpointer data) {
+  Vmm *vmm = data;
   g_autoptr(GError) error = NULL;
   g_autoptr(GHashTable) processes = supervisor_client_list(vmm->supervisor, &error);
   if (!processes) {
@@ -78,43 +71,4 @@ static void look_after_all(Vmm *vmm) {
     if (vmm->config->auto_restart)
       look_after(vmm, vm, running, now);
   }
-}
-
-static gpointer run(gpointer data) {
-  AutoRestart *task = data;
-  g_mutex_lock(&task->lock);
-  while (!task->stopping) {
-    gint64 next = g_get_monotonic_time() + (gint64)task->vmm->config->restart_interval * G_USEC_PER_SEC;
-    while (!task->stopping && g_cond_wait_until(&task->wake, &task->lock, next))
-      ;
-    if (task->stopping)
-      break;
-    g_mutex_unlock(&task->lock);
-    look_after_all(task->vmm);
-    g_mutex_lock(&task->lock);
-  }
-  g_mutex_unlock(&task->lock);
-  return NULL;
-}
-
-AutoRestart *auto_restart_start(Vmm *vmm) {
-  AutoRestart *task = g_new0(AutoRestart, 1);
-  task->vmm = vmm;
-  g_mutex_init(&task->lock);
-  g_cond_init(&task->wake);
-  task->thread = g_thread_new("auto-restart", run, task);
-  return task;
-}
-
-void auto_restart_stop(AutoRestart *task) {
-  if (!task)
-    return;
-  g_mutex_lock(&task->lock);
-  task->stopping = TRUE;
-  g_cond_signal(&task->wake);
-  g_mutex_unlock(&task->lock);
-  g_thread_join(task->thread);
-  g_mutex_clear(&task->lock);
-  g_cond_clear(&task->wake);
-  g_free(task);
 }

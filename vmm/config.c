@@ -14,6 +14,7 @@
 
 #define MIN_CID 3 /* 0 to 2 are reserved */
 #define MAX_WORKERS 256
+#define MAX_LOG_BACKUPS 100
 #define MAX_SECONDS (7 * 24 * 3600)
 #define SEED_BYTES 32
 
@@ -271,6 +272,12 @@ static gboolean read_restart(Config *files, VmmConfig *config, GError **error) {
   return TRUE;
 }
 
+static gboolean read_logs(Config *files, VmmConfig *config, GError **error) {
+  return config_get_size(files, "cvm.log.max_bytes", &config->log_max_bytes, error) &&
+         number(files, "cvm.log.max_backups", 0, MAX_LOG_BACKUPS, &config->log_max_backups, error) &&
+         number(files, "cvm.log.check_interval_secs", 1, MAX_SECONDS, &config->log_check_interval, error);
+}
+
 static gboolean read_services(Config *files, VmmConfig *config, GError **error) {
   return text(files, "gateway.base_domain", &config->base_domain, error) &&
          number(files, "gateway.port", 1, G_MAXUINT16, &config->gateway_port, error) &&
@@ -321,7 +328,7 @@ VmmConfig *vmm_config_load(const char *path, GError **error) {
     return NULL;
   g_autoptr(VmmConfig) config = g_new0(VmmConfig, 1);
   if (!read_root(files, config, error) || !read_cvm(files, config, error) || !read_network(files, config, error) ||
-      !read_ports(files, config, error) || !read_restart(files, config, error) || !read_services(files, config, error) ||
+      !read_ports(files, config, error) || !read_restart(files, config, error) || !read_logs(files, config, error) || !read_services(files, config, error) ||
       !read_supervisor(files, config, error) || !read_host_api(files, config, error))
     return NULL;
   static const char *const unused[] = {"max_blocking", "ident", "temp_dir", "keep_alive", "log_level", "node_name"};

@@ -52,6 +52,9 @@ typedef struct {
   gboolean auto_restart;
   guint restart_interval, restart_max_retries, restart_initial_backoff, restart_max_backoff, restart_reset_window; /* s */
 
+  guint64 log_max_bytes; /* 0: no bound */
+  guint log_max_backups, log_check_interval /* s */;
+
   gboolean gpu;
   char *base_domain;
   guint32 gateway_port, agent_port;

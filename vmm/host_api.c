@@ -12,6 +12,7 @@
 #define HOST_NAME "dstack VMM"
 #define MAX_PAYLOAD_BYTES 4096
 #define MAX_EVENT_NAME 128
+#define MAX_LOGGED_BYTES 200 /* of a payload; the whole is in the events */
 #define MAX_REQUEST_BYTES (64 * 1024) /* a longer notification is refused before it is read */
 
 /* The caller is known by what the transport says alone: its CID. */
@@ -68,9 +69,25 @@ static gboolean on_notify(PrpcCall *call, const ProtobufCMessage *request, Proto
   g_autoptr(Vm) vm = find_caller(vmm, call, error);
   if (!vm)
     return FALSE;
-  log_info("vm %s: %s: %s", vm->manifest->id, notification->event, notification->payload);
+  log_info("vm %s: %.40s: %.*s", vm->manifest->id, notification->event, MAX_LOGGED_BYTES, notification->payload);
   vm_add_event(vm, notification->event, notification->payload, vmm->config->event_buffer_size);
   return take_event(vm, notification->event, notification->payload, error);
+}
+
+/* Calls cost the host: a log line, an event, a file. A boot makes about twenty. */
+static const RateLimit call_limit = {.per_second = 5, .burst = 100};
+
+gboolean host_api_filter(PrpcHttpRequest *request, gpointer user_data) {
+  Vmm *vmm = user_data;
+  const PrpcPeer *peer = prpc_http_peer(request);
+  g_autoptr(Vm) vm = peer->kind == PRPC_PEER_VSOCK ? vm_table_find_cid(vmm->vms, peer->cid, NULL) : NULL;
+  GMutex *lock = vm ? &vm->lock : &vmm->strangers_lock;
+  g_mutex_lock(lock);
+  gboolean allowed = rate_take(vm ? &vm->calls : &vmm->strangers, &call_limit, g_get_monotonic_time());
+  g_mutex_unlock(lock);
+  if (!allowed)
+    prpc_http_reply(request, 429, "text/plain", "", 0, NULL);
+  return allowed;
 }
 
 PrpcService *host_api_new(Vmm *vmm) {

@@ -3,6 +3,7 @@
 #include "vmm/fat_image.h"
 #include "vmm/tee_simulator.h"
 #include "vmm/vm_config.h"
+#include "vmm/vm_logs.h"
 #include "vmm/vsock_device.h"
 #include "vmm/work_dir.h"
 
@@ -94,7 +95,7 @@ static json_t *qemu_process(Vm *vm, char **argv) {
     json_array_append_new(args, json_string(argv[i]));
   return json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:I, s:s}", "id", vm->manifest->id, "name", vm->manifest->name,
                    "command", argv[0], "args", args, "cwd", vm->work_dir, "stdout", out, "stderr", err, "pidfile", pid_file,
-                   "cid", (json_int_t)vm->cid, "note", "{\"kind\":\"cvm\",\"live_for\":null}");
+                   "cid", (json_int_t)vm->cid, "note", "{\"kind\":\"cvm\",\"live_for\":null,\"serial_logappend\":true}");
 }
 
 gboolean launch_check_orphan(Vm *vm, GError **error) {
@@ -138,5 +139,6 @@ gboolean launch_vm(Vmm *vmm, Vm *vm, const LaunchPlan *plan, GError **error) {
   if (!write_share(vm, plan, error) || !make_disk(vm, plan, error))
     return FALSE;
   remove_leftovers(vm);
+  vm_logs_begin(vmm->config, vm);
   return deploy(vmm, vm, plan, error);
 }

@@ -7,9 +7,11 @@
 #include "vmm/config.h"
 #include "vmm/console.h"
 #include "vmm/logs.h"
+#include "vmm/periodic.h"
 #include "vmm/plan.h"
 #include "vmm/service.h"
 #include "vmm/version.h"
+#include "vmm/vm_logs.h"
 #include "vmm/vmm.h"
 
 #include "base/error.h"
@@ -109,11 +111,13 @@ static gboolean serve_with(Vmm *vmm, PrpcServer *server, PrpcRouter *management,
   if (!listen_for_management(server, vmm->config, management, error) || !listen_for_guests(vmm, error) ||
       !vmm_adopt_all(vmm, error))
     return FALSE;
-  AutoRestart *restart = auto_restart_start(vmm);
+  Periodic *restart = periodic_start("auto-restart", vmm->config->restart_interval, auto_restart_look_after, vmm);
+  Periodic *logs = periodic_start("log-rotation", vmm->config->log_check_interval, vm_logs_look_after, vmm);
   footprint_shed_startup();
   prpc_server_start(vmm->guests);
   prpc_server_run(server);
-  auto_restart_stop(restart);
+  periodic_stop(restart);
+  periodic_stop(logs);
   return TRUE;
 }
 
@@ -131,9 +135,11 @@ static gboolean serve(const VmmConfig *config, GError **error) {
   vmm.vms = vm_table_new();
   vmm.cids = cid_pool_new(config->cid_start, config->cid_pool_size);
   g_mutex_init(&vmm.create_lock);
+  g_mutex_init(&vmm.strangers_lock);
   Gate gate = {config, auth};
   g_autoptr(PrpcRouter) management = management_router(&vmm, &gate), host_api = prpc_router_new("dstack VMM");
   prpc_router_mount(host_api, "/api", host_api_new(&vmm));
+  prpc_router_filter(host_api, host_api_filter, &vmm);
   vmm.host_api = host_api;
   gboolean served = serve_with(&vmm, server, management, error);
   prpc_server_free(g_steal_pointer(&server)); /* no handler may run when what follows goes */
@@ -142,6 +148,7 @@ static gboolean serve(const VmmConfig *config, GError **error) {
   cid_pool_free(vmm.cids);
   accelerator_free(vmm.accelerator);
   g_mutex_clear(&vmm.create_lock);
+  g_mutex_clear(&vmm.strangers_lock);
   return served;
 }
 

@@ -44,7 +44,7 @@ static void add_processor(Args *args, const QemuPlan *plan) {
 }
 
 static void add_console(Args *args, const QemuPlan *plan) {
-  add_format(args, "-chardev", "pty,id=com0,path=%s/serial.pty,logfile=%s/serial.log", plan->work_dir, plan->work_dir);
+  add_format(args, "-chardev", "pty,id=com0,path=%s/serial.pty,logfile=%s/serial.log,logappend=on", plan->work_dir, plan->work_dir);
   add(args, "-serial", "chardev:com0");
   if (plan->config->qmp_socket)
     add_format(args, "-qmp", "unix:%s/qmp.sock,server,wait=off", plan->work_dir);

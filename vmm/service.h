@@ -9,3 +9,5 @@ PrpcService *vmm_service_new(Vmm *vmm);
 PrpcService *guest_proxy_new(Vmm *vmm);
 /* What guests call, mounted at /api of their own listeners (spec: vmm 12). */
 PrpcService *host_api_new(Vmm *vmm);
+/* The filter of those listeners: bounds how often each guest calls. `user_data` is the Vmm. */
+gboolean host_api_filter(PrpcHttpRequest *request, gpointer user_data);

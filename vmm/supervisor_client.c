@@ -174,6 +174,7 @@ static SupervisedProcess *parse_info(const json_t *info) {
   process->cwd = g_strdup(text_member(config, "cwd"));
   process->kind = g_strdup(text_member(note, "kind"));
   process->live_for = g_strdup(text_member(note, "live_for"));
+  process->appends_serial = json_is_true(json_object_get(note, "serial_logappend"));
   process->running = info_is_running(info);
   process->has_cid = json_is_integer(cid);
   process->cid = (guint32)json_integer_value(cid);

@@ -17,6 +17,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(SupervisorClient, supervisor_client_free)
 typedef struct {
   char *id, *cwd;
   char *kind, *live_for; /* from its note; "" when absent */
+  gboolean appends_serial; /* from its note: QEMU opened serial.log for appending */
   gboolean running;
   gboolean has_cid;
   guint32 cid;

@@ -4,6 +4,7 @@
 #include "vmm/app_compose.h"
 #include "vmm/image.h"
 #include "vmm/manifest.h"
+#include "vmm/rate.h"
 #include "vmm/restart_policy.h"
 
 #include <glib.h>
@@ -40,6 +41,7 @@ typedef struct {
   GMutex lock; /* guards what follows */
   VmProgress progress;
   GQueue events; /* of VmEvent, oldest first */
+  RateBucket calls; /* to the Host API */
 } Vm;
 
 /* Takes manifest, image and compose. */

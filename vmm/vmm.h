@@ -18,6 +18,8 @@ typedef struct {
   VmTable *vms;
   GMutex create_lock; /* guards cids; and makes checking a new VM's ports and adding it one step */
   CidPool *cids;
+  GMutex strangers_lock;
+  RateBucket strangers; /* calls of guests that are not ours */
   PrpcServer *guests;   /* serves guests only: what they do to it never keeps an operator out */
   PrpcRouter *host_api; /* what guests may call */
 } Vmm;

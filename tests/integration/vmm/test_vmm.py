@@ -26,7 +26,7 @@ COMPOSE = json.dumps({"manifest_version": 2, "name": "demo", "runner": "docker-c
 FAKE_QEMU = """#!/bin/sh
 [ "$1" = --version ] && { echo "QEMU emulator version 10.0.2 (Debian)"; exit 0; }
 echo "$@" > args.txt
-printf '\\033[31mfirst\\033[0m\\r\\nsecond\\n' > serial.log
+printf '\\033[31mfirst\\033[0m\\r\\nsecond\\n' >> serial.log
 exec sleep 600
 """
 FAKE_QEMU_IMG = """#!/bin/sh
@@ -155,6 +155,10 @@ enabled = true
 [cvm.auto_restart]
 interval = 1
 initial_backoff = 1
+[cvm.log]
+max_bytes = 1000
+max_backups = 2
+check_interval_secs = 1
 [supervisor]
 exe = "{SUPERVISOR}"
 sock = "run/s.sock"
@@ -463,6 +467,26 @@ def test_restarts(host):
     nothing_left(host)
 
 
+def test_logs_stay_bounded(host):
+    vm_id = host.call("CreateVm", **host.config())["id"]
+    dir = f"{host.dir}/run/vm/{vm_id}"
+    wait_for(lambda: os.path.getsize(f"{dir}/serial.log") > 0, "qemu printed")
+    with open(f"{dir}/serial.log", "a") as serial, open(f"{dir}/stderr.log", "a") as stderr:
+        for log, name in ((serial, "serial.log"), (stderr, "stderr.log")):
+            for _ in range(3):
+                log.write("x" * 5000)
+                log.flush()
+                wait_for(lambda: os.path.getsize(f"{dir}/{name}") < 1000, name + " is rotated")
+    sizes = {name: os.path.getsize(f"{dir}/{name}") for name in os.listdir(dir) if ".log" in name}
+    assert max(sizes.values()) <= 1000 and "serial.log.2" in sizes and "serial.log.3" not in sizes, sizes
+    host.call("StopVm", id=vm_id)
+    host.call("StartVm", id=vm_id)
+    assert "===== boot @ " in host.http(f"/logs?id={vm_id}")
+    host.call("StopVm", id=vm_id)
+    host.call("RemoveVm", id=vm_id)
+    nothing_left(host)
+
+
 def test_faulty_vm(host):
     running, stopped = (host.call("CreateVm", **host.config(stopped=stop))["id"] for stop in (False, True))
     host.vmm.kill()
@@ -539,7 +563,7 @@ GROUPS = [
     (Host, "user", "", [test_bad_input, test_failed_start_leaves_nothing, test_files, test_interrupted_calls_are_cleaned_up,
                         test_console_and_logs, test_other_web_sites_are_refused, test_cli, test_memory]),
     (Host, "user", '[auth]\nenabled = true\ntokens = ["token-1"]\n', [test_auth]),
-    (Host, "vhost", "", [test_restarts, test_faulty_vm]),
+    (Host, "vhost", "", [test_restarts, test_logs_stay_bounded, test_faulty_vm]),
     (HostWithRelay, "vhost", "", [test_lost_supervisor]),
 ]
 

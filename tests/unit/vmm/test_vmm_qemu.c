@@ -70,7 +70,7 @@ static void test_tdx(Fixture *fixture, gconstpointer data) {
   (void)data;
   check_args(&fixture->plan,
              "qemu-system-x86_64 -accel kvm -cpu host -nographic -nodefaults "
-             "-chardev pty,id=com0,path=W/serial.pty,logfile=W/serial.log -serial chardev:com0 "
+             "-chardev pty,id=com0,path=W/serial.pty,logfile=W/serial.log,logappend=on -serial chardev:com0 "
              "-bios I/ovmf.fd -kernel I/bzImage -initrd I/initramfs.cpio.gz "
              "-drive file=I/rootfs.img.verity,if=none,id=hd0,format=raw,readonly=on -device virtio-blk-pci,drive=hd0 "
              "-drive file=W/hda.img,if=none,id=hd1,format=qcow2 -device virtio-blk-pci,drive=hd1 "
@@ -93,7 +93,7 @@ static void test_simulated(Fixture *fixture, gconstpointer data) {
   fixture->plan.mr_config_id = NULL;
   check_args(&fixture->plan,
              "qemu-system-x86_64 -accel tcg,thread=multi,tb-size=1024 -cpu max -nographic -nodefaults -no-reboot "
-             "-chardev pty,id=com0,path=W/serial.pty,logfile=W/serial.log -serial chardev:com0 "
+             "-chardev pty,id=com0,path=W/serial.pty,logfile=W/serial.log,logappend=on -serial chardev:com0 "
              "-bios I/ovmf.fd -kernel I/bzImage -initrd I/initramfs.cpio.gz "
              "-drive file=I/rootfs.img.verity,if=none,id=hd0,format=raw,readonly=on -device virtio-blk-pci,drive=hd0 "
              "-drive file=W/hda.img,if=none,id=hd1,format=qcow2 -device virtio-blk-pci,drive=hd1 "
