@@ -9,14 +9,19 @@
 #include <stdio.h>
 #include <string.h>
 
-static char *base_url(const char *prefix) {
-  const char *from_env = g_getenv("DSTACK_VMM_URL");
-  const char *url = cli_options.url ? cli_options.url : (from_env && *from_env ? from_env : CLI_DEFAULT_URL);
+char *cli_url_with_prefix(const char *url, const char *prefix) {
   if (g_str_has_prefix(url, "unix:"))
     return g_strdup_printf("%s%s%s", url, *prefix ? "|" : "", prefix);
   const char *host = strstr(url, "://");
   const char *path = host ? strchr(host + 3, '/') : NULL; /* a path in the URL means nothing */
   return g_strdup_printf("%.*s%s", path ? (int)(path - url) : (int)strlen(url), url, prefix);
+}
+
+static const char *vmm_url(void) {
+  const char *from_env = g_getenv("DSTACK_VMM_URL");
+  if (cli_options.url)
+    return cli_options.url;
+  return from_env && *from_env ? from_env : CLI_DEFAULT_URL;
 }
 
 static gboolean add_credentials(PrpcClient *client, GError **error) {
@@ -40,7 +45,7 @@ static gboolean add_credentials(PrpcClient *client, GError **error) {
 }
 
 PrpcClient *cli_connect(const char *prefix, GError **error) {
-  g_autofree char *url = base_url(prefix);
+  g_autofree char *url = cli_url_with_prefix(vmm_url(), prefix);
   g_autoptr(PrpcClient) client = prpc_client_new(url, error);
   return client && add_credentials(client, error) ? g_steal_pointer(&client) : NULL;
 }

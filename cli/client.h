@@ -14,6 +14,9 @@
  * calls, "" for plain paths. */
 PrpcClient *cli_connect(const char *prefix, GError **error);
 
+/* A base URL for prpc_client_new(): a path in `url` means nothing and is left away. */
+char *cli_url_with_prefix(const char *url, const char *prefix);
+
 /* One call of service Vmm; the connection is made for it. */
 ProtobufCMessage *cli_call(const char *method, const ProtobufCMessage *request, const ProtobufCMessageDescriptor *answer_type,
                            GError **error);

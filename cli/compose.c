@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 #include "cli/compose_options.h"
+#include "cli/env_policy.h"
 
 #include "base/file.h"
 
@@ -26,7 +27,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
 static gboolean write_file(const Options *options, const ComposeOptions *compose, char **hash, GError **error) {
   g_auto(EnvFile) env = {0};
-  if (compose->env_file && !env_file_read(compose->env_file, &env, error))
+  if ((compose->env_file && !env_file_read(compose->env_file, &env, error)) || !env_policy_check_options(compose, &env, error))
     return FALSE;
   g_autofree char *yaml = file_read_text(options->docker_compose, MAX_COMPOSE_BYTES, error);
   g_autofree char *text = yaml ? compose_options_write(compose, options->name, yaml, &env, error) : NULL;

@@ -75,7 +75,7 @@ static int deploy(const DeployOptions *options, const DeployApp *app) {
     printf("Created VM with ID: %s\n", id);
   (void)fflush(stdout); /* before the stages, which go to standard error */
   if (done && options->wait)
-    done = boot_watch(id, (guint)options->timeout_s, !cli_options.json, &seconds, &error);
+    done = boot_watch(id, 0, (guint)options->timeout_s, !cli_options.json, &seconds, &error);
   if (done)
     report(app, request, id, seconds);
   prpc_message_free(&request->base);

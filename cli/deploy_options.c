@@ -15,7 +15,7 @@ static const char teach[] =
 
 void deploy_options_clear(DeployOptions *options) {
   char *strings[] = {options->compose_path, options->name,        options->image, options->memory,
-                     options->disk,         options->user_config, options->app_id};
+                     options->disk,         options->user_config, options->app_id, options->kms_encrypt_url};
   for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
     g_free(strings[i]);
   char **lists[] = {options->ports, options->kms_urls, options->gateway_urls, options->kms_signers};
@@ -38,6 +38,10 @@ static gboolean parse(DeployOptions *options, int *argc, char ***argv) {
       {"kms-url", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->kms_urls, "KMS for the guest; repeatable", "URL"},
       {"gateway-url", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->gateway_urls, "gateway for the guest; repeatable", "URL"},
       {"kms-signer", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->kms_signers, "trust this KMS root key; repeatable", "HEX"},
+      {"kms-encrypt-url", 0, 0, G_OPTION_ARG_STRING, &options->kms_encrypt_url,
+       "KMS to ask for the encryption key (the first --kms-url, else the VMM's)", "URL"},
+      {"require-dated-key", 0, 0, G_OPTION_ARG_NONE, &options->require_dated_key,
+       "refuse an encryption key whose signature carries no date", NULL},
       {"stopped", 0, 0, G_OPTION_ARG_NONE, &options->stopped, "do not start it", NULL},
       {"wait", 'w', 0, G_OPTION_ARG_NONE, &options->wait, "show the boot and wait until the app is up", NULL},
       {"timeout", 0, 0, G_OPTION_ARG_INT, &options->timeout_s, "give up waiting after (300)", "SECONDS"},

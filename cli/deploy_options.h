@@ -6,10 +6,10 @@
 #include <glib.h>
 
 typedef struct {
-  char *compose_path, *name, *image, *memory, *disk, *user_config, *app_id;
+  char *compose_path, *name, *image, *memory, *disk, *user_config, *app_id, *kms_encrypt_url;
   gint vcpu, timeout_s;
   char **ports, **kms_urls, **gateway_urls, **kms_signers; /* NULL: none given */
-  gboolean stopped, wait, dry_run, pin_numa, hugepages;
+  gboolean stopped, wait, require_dated_key, dry_run, pin_numa, hugepages;
   ComposeOptions compose;
 } DeployOptions;
 

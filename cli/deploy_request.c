@@ -1,7 +1,8 @@
 #include "cli/deploy_request.h"
 
 #include "cli/client.h"
-#include "cli/env_key.h"
+#include "cli/env_policy.h"
+#include "cli/kms_key.h"
 #include "cli/port_spec.h"
 #include "cli/size.h"
 
@@ -36,14 +37,22 @@ static char *app_id_of(const DeployOptions *options, const char *compose_hash, G
   return NULL;
 }
 
+/* Takes `text`. */
+static char *make_compose(const DeployOptions *options, char *text, const EnvFile *env, GError **error) {
+  g_autofree char *owned = text;
+  if (app_compose_recognize(text))
+    return env_policy_check_ready(&options->compose, env, options->compose_path, text, error) ? g_steal_pointer(&owned) : NULL;
+  return env_policy_check_options(&options->compose, env, error)
+             ? compose_options_write(&options->compose, options->name, text, env, error)
+             : NULL;
+}
+
 gboolean deploy_app_read(const DeployOptions *options, DeployApp *app, GError **error) {
   *app = (DeployApp){0};
   g_autofree char *text = file_read_text(options->compose_path, MAX_COMPOSE_BYTES, error);
   if (!text || (options->compose.env_file && !env_file_read(options->compose.env_file, &app->env, error)))
     return FALSE;
-  app->compose_file = app_compose_recognize(text)
-                          ? g_steal_pointer(&text)
-                          : compose_options_write(&options->compose, options->name, text, &app->env, error);
+  app->compose_file = make_compose(options, g_steal_pointer(&text), &app->env, error);
   if (!app->compose_file)
     return FALSE;
   app->compose_hash = app_compose_file_hash(app->compose_file);
@@ -134,34 +143,10 @@ Vmm__VmConfiguration *deploy_request_new(const DeployOptions *options, const Dep
 
 /* ---- environment ---- */
 
-static TrustedSigners *trusted_signers(const DeployOptions *options, GError **error) {
-  g_autoptr(GArray) signers = trust_load(NULL, error);
-  for (guint i = 0; signers && options->kms_signers && options->kms_signers[i]; i++) {
-    guint8 signer[K256_PUBLIC_SIZE];
-    if (!trust_parse_signer(options->kms_signers[i], signer, error))
-      return NULL;
-    (void)trust_add(signers, signer); /* trusted already is as good */
-  }
-  return g_steal_pointer(&signers);
-}
-
-static gboolean fetch_key(const DeployOptions *options, const DeployApp *app, guint8 key[ENV_KEY_SIZE], GError **error) {
-  guint8 app_id[APP_ID_SIZE], signer[K256_PUBLIC_SIZE];
-  g_autoptr(GArray) trusted = trusted_signers(options, error);
-  if (!trusted || !hex_decode_fixed(app->app_id, app_id, sizeof app_id, error))
-    return FALSE;
-  Vmm__AppId request = VMM__APP_ID__INIT;
-  request.app_id = (ProtobufCBinaryData){.len = sizeof app_id, .data = app_id};
-  g_autoptr(PrpcMessage) answer =
-      cli_call("GetAppEnvEncryptPubKey", &request.base, &vmm__public_key_response__descriptor, error);
-  return answer && env_key_verify((const Vmm__PublicKeyResponse *)answer, app_id, trusted, g_get_real_time() / G_USEC_PER_SEC,
-                                  key, signer, error);
-}
-
 gboolean deploy_request_encrypt(const DeployOptions *options, const DeployApp *app, Vmm__VmConfiguration *request,
                                 char **key_hex, GError **error) {
   guint8 key[ENV_KEY_SIZE];
-  if (!fetch_key(options, app, key, error)) {
+  if (!kms_key_fetch(options, app->app_id, key, error)) {
     g_prefix_error(error, "failed to encrypt the environment: ");
     return FALSE;
   }

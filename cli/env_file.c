@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#define MAX_NAME 255
 #define MAX_ENV_BYTES (128 * 1024) /* what the guest reads, less what JSON and encryption add */
 
 static void free_secret_text(gpointer data) {
@@ -29,6 +30,19 @@ static void set(EnvFile *env, const char *key, const char *value) {
   g_ptr_array_add(env->values, g_strdup(value));
 }
 
+/* What the guest takes for a name: with any other the VM would not boot. */
+static gboolean check_name(const char *name, guint number, GError **error) {
+  gsize len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+  const char *reason = !*name                                 ? "empty key"
+                       : g_str_has_prefix(name, "export ")    ? "leave `export` away: this file is not read by a shell"
+                       : name[len] || g_ascii_isdigit(*name)  ? "a key is of letters, digits and _, and begins with no digit"
+                       : len > MAX_NAME                       ? "the key is longer than 255 bytes"
+                                                              : NULL;
+  if (reason)
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "line %u: %s", number, reason);
+  return !reason;
+}
+
 /* `line` is changed. */
 static gboolean take_line(EnvFile *env, char *line, guint number, GError **error) {
   g_strstrip(line);
@@ -37,10 +51,8 @@ static gboolean take_line(EnvFile *env, char *line, guint number, GError **error
     return TRUE;
   *equals = '\0';
   g_strchomp(line);
-  if (!*line) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "line %u: empty key", number);
+  if (!check_name(line, number, error))
     return FALSE;
-  }
   set(env, line, g_strchug(equals + 1));
   return TRUE;
 }

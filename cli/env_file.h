@@ -10,7 +10,7 @@ typedef struct {
 } EnvFile;
 
 /* Lines KEY=VALUE; blank lines, lines beginning with # and lines without = are skipped; both sides are trimmed; a repeated key
- * keeps its first place and its last value. Error INVALID "line N: empty key", or of reading. */
+ * keeps its first place and its last value. Error INVALID names the line, or of reading. */
 gboolean env_file_read(const char *path, EnvFile *out, GError **error);
 gboolean env_file_parse(const char *text, EnvFile *out, GError **error);
 /* Wipes the values. */

@@ -46,7 +46,8 @@ static gboolean check_signature(const Vmm__PublicKeyResponse *answer, const guin
 }
 
 gboolean env_key_verify(const Vmm__PublicKeyResponse *answer, const guint8 app_id[20], const TrustedSigners *trusted, gint64 now,
-                        guint8 key[ENV_KEY_SIZE], guint8 signer[K256_PUBLIC_SIZE], GError **error) {
+                        guint8 key[ENV_KEY_SIZE], guint8 signer[K256_PUBLIC_SIZE], gboolean *dated, GError **error) {
+  *dated = answer->signature_v1.len > 0;
   if (answer->public_key.len != ENV_KEY_SIZE) {
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "the kms's encryption key has the wrong size");
     return FALSE;

@@ -8,6 +8,15 @@
 
 static const char teach[] = "Starts a VM that is stopped or ended. One that runs stays as it is.";
 
+static gboolean last_event(const char *id, guint64 *out, GError **error) {
+  Vmm__GetInfoResponse *response = cli_get_info(id, error);
+  if (!response)
+    return FALSE;
+  *out = boot_watch_last_event(response->info);
+  prpc_message_free(&response->base);
+  return TRUE;
+}
+
 int cli_start(int argc, char **argv) {
   gboolean wait = FALSE;
   gint timeout_s = DEFAULT_TIMEOUT_S;
@@ -21,11 +30,12 @@ int cli_start(int argc, char **argv) {
   GError *error = NULL;
   double seconds = 0;
   g_autofree char *id = cli_find_vm(argv[1], &error);
-  if (!id || !cli_call_id("StartVm", id, &error))
+  guint64 since;
+  if (!id || !last_event(id, &since, &error) || !cli_call_id("StartVm", id, &error))
     return cli_fail(error);
   if (!cli_options.json)
     printf("Started VM %s\n", id);
-  if (wait && !boot_watch(id, (guint)timeout_s, !cli_options.json, &seconds, &error))
+  if (wait && !boot_watch(id, since, (guint)timeout_s, !cli_options.json, &seconds, &error))
     return cli_fail(error);
   if (cli_options.json)
     printf("{\"vmId\": \"%s\"}\n", id);

@@ -2,6 +2,7 @@
 #include "cli/app_compose_file.h"
 #include "cli/env_file.h"
 #include "cli/env_key.h"
+#include "cli/env_policy.h"
 #include "cli/port_spec.h"
 #include "cli/size.h"
 #include "cli/table.h"
@@ -70,6 +71,11 @@ static void test_env(void) {
   g_auto(EnvFile) bad = {0};
   g_assert_false(env_file_parse("A=1\n =2\n", &bad, &error));
   g_assert_cmpstr(error->message, ==, "line 2: empty key");
+  for (const char *const *refused = (const char *const[]){"export FOO=bar", "1A=1", "A-B=1", "A B=1", "\xc3\xa4=1", NULL};
+       *refused; refused++) {
+    g_auto(EnvFile) none = {0};
+    g_assert_false(env_file_parse(*refused, &none, NULL)); /* the guest would not boot with such a name */
+  }
 }
 
 static void test_compose_vector(void) {
@@ -90,6 +96,35 @@ static void test_compose_vector(void) {
   g_assert_nonnull(strstr(other, "\"\\u001b\xc3\xa4\\\\u00FF/\""));
   g_assert_nonnull(strstr(other, "\"allowed_envs\": [],"));
   g_assert_true(g_str_has_suffix(other, "\"swap_size\": 1048576\n}"));
+}
+
+#define READY "{\"manifest_version\":2,\"name\":\"a\",\"runner\":\"bash\",\"allowed_envs\":[\"A\"]"
+
+static void expect_policy(const ComposeOptions *options, const EnvFile *env, const char *text, const char *expected) {
+  g_autoptr(GError) error = NULL;
+  gboolean accepted =
+      text ? env_policy_check_ready(options, env, "app.json", text, &error) : env_policy_check_options(options, env, &error);
+  g_assert_cmpint(accepted, ==, expected == NULL);
+  if (expected)
+    g_assert_nonnull(strstr(error->message, expected));
+}
+
+/* Variables that would not reach the app are refused, and the message says what to add. */
+static void test_env_policy(void) {
+  const ComposeOptions none = {0}, kms = {.kms = TRUE}, script = {.prelaunch_script = (char *)"x"};
+  const EnvFile nothing = {0};
+  g_auto(EnvFile) one = {0}, two = {0};
+  g_assert_true(env_file_parse("A=1", &one, NULL) && env_file_parse("A=1\nB=2\nC=3", &two, NULL));
+  expect_policy(&none, &nothing, NULL, NULL);
+  expect_policy(&none, &one, NULL, "--env-file needs --kms");
+  expect_policy(&kms, &one, NULL, NULL);
+  expect_policy(&none, &nothing, READY "}", NULL);
+  expect_policy(&none, &one, READY "}", "\"kms_enabled\": true in app.json");
+  expect_policy(&none, &one, READY ",\"kms_enabled\":true}", NULL);
+  expect_policy(&none, &one, READY ",\"key_provider\":\"kms\"}", NULL);
+  expect_policy(&none, &two, READY ",\"kms_enabled\":true}", "B, C; add to its \"allowed_envs\"");
+  expect_policy(&kms, &nothing, READY "}", "--kms has no effect on app.json");
+  expect_policy(&script, &nothing, READY "}", "--prelaunch-script has no effect");
 }
 
 static void test_table(void) {
@@ -134,7 +169,9 @@ static gboolean verify(const char *signature, const char *signature_v1, guint64 
   if (trusted_text && trust_parse_signer(trusted_text, trusted_key, NULL))
     trust_add(trusted, trusted_key);
   Vmm__PublicKeyResponse *answer = answer_new(signature, signature_v1, timestamp);
-  gboolean good = env_key_verify(answer, app_id, trusted, now, key, signer, error);
+  gboolean is_dated;
+  gboolean good = env_key_verify(answer, app_id, trusted, now, key, signer, &is_dated, error);
+  g_assert_cmpint(is_dated, ==, *signature_v1 != '\0');
   prpc_message_free(&answer->base);
   return good;
 }
@@ -186,6 +223,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/cli/ports", test_ports);
   g_test_add_func("/cli/env", test_env);
   g_test_add_func("/cli/compose-vector", test_compose_vector);
+  g_test_add_func("/cli/env-policy", test_env_policy);
   g_test_add_func("/cli/table", test_table);
   g_test_add_func("/cli/key-signatures", test_key_signatures);
   g_test_add_func("/cli/trust-file", test_trust_file);
