@@ -53,7 +53,18 @@ PrpcClient *cli_connect(const char *prefix, GError **error) {
 ProtobufCMessage *cli_call(const char *method, const ProtobufCMessage *request, const ProtobufCMessageDescriptor *answer_type,
                            GError **error) {
   g_autoptr(PrpcClient) client = cli_connect("/prpc", error);
-  return client ? prpc_client_call(client, method, request, answer_type, error) : NULL;
+  if (!client)
+    return NULL;
+  g_autoptr(GError) reason = NULL;
+  ProtobufCMessage *answer = prpc_client_call(client, method, request, answer_type, &reason);
+  if (answer)
+    return answer;
+  if (g_error_matches(reason, DSTACK_ERROR, DSTACK_ERROR_UNAVAILABLE))
+    g_set_error(error, reason->domain, reason->code, "%s (the VMM is %s: name another with --url or DSTACK_VMM_URL)",
+                reason->message, vmm_url());
+  else
+    g_propagate_error(error, g_steal_pointer(&reason));
+  return NULL;
 }
 
 gboolean cli_call_id(const char *method, const char *id, GError **error) {

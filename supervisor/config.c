@@ -46,7 +46,7 @@ static gboolean parse_options(SupervisorConfig *config, int *argc, char ***argv,
       {"log-file", 0, 0, G_OPTION_ARG_FILENAME, &config->log_file, "append the log here", "PATH"},
       {"state-file", 0, 0, G_OPTION_ARG_FILENAME, &config->store_path,
        "keep the process table here (default: beside the socket)", "PATH"},
-      {"version", 'V', 0, G_OPTION_ARG_NONE, &config->show_version, "print the version", NULL},
+      {"version", 'V', 0, G_OPTION_ARG_NONE, &config->show_version, "print the version; the long form also its revision", NULL},
       {NULL}};
   g_autoptr(GOptionContext) context = g_option_context_new("- run and watch child processes");
   g_option_context_set_summary(context, help_text);
@@ -87,7 +87,7 @@ static gboolean read_files(SupervisorConfig *config, GError **error) {
 }
 
 gboolean supervisor_config_load(SupervisorConfig *config, int *argc, char ***argv, GError **error) {
-  return parse_options(config, argc, argv, error) && (config->show_version || read_files(config, error));
+  return parse_options(config, argc, argv, error) && read_files(config, error);
 }
 
 static gboolean has_port(const char *address) {

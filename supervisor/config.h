@@ -6,7 +6,8 @@
 typedef struct {
   char *config_path, *address, *uds, *pid_file, *log_file, *store_path;
   int port;
-  gboolean remove_existing_uds, detach, show_version;
+  gboolean remove_existing_uds, detach;
+  gboolean show_version; /* answered before: here for --help */
   gboolean reuse; /* replace the file of a socket nobody listens on */
   guint workers;
 } SupervisorConfig;

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/footprint.h"
 #include "base/log.h"
+#include "base/version.h"
 #include "prpc/server.h"
 
 #include <errno.h>
@@ -127,15 +128,13 @@ int main(int argc, char **argv) {
   setlocale(LC_CTYPE, "");
   footprint_limit_arenas();
   log_init("dstack-supervisor", LOG_ERROR);
+  if (version_answer(argc, argv, "supervisor", DSTACK_REVISION))
+    return 0;
   g_auto(SupervisorConfig) config = {0};
   g_autoptr(GError) error = NULL;
   if (!supervisor_config_load(&config, &argc, &argv, &error)) {
     g_printerr("error: %s\n", error->message);
     return 2;
-  }
-  if (config.show_version) {
-    printf("supervisor v" DSTACK_VERSION " (" DSTACK_REVISION ")\n");
-    return 0;
   }
   if ((config.detach && !detach(&error)) || !redirect_streams(&config, &error)) {
     log_error("%s", error->message);

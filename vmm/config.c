@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "cvm/sys_config.h"
 
 #include <string.h>
@@ -15,6 +16,7 @@
 #define MIN_CID 3 /* 0 to 2 are reserved */
 #define MAX_WORKERS 256
 #define MAX_LOG_BACKUPS 100
+#define MAX_BODY_LIMIT (1 << 30)
 #define MAX_SECONDS (7 * 24 * 3600)
 #define SEED_BYTES 32
 
@@ -104,6 +106,40 @@ static gboolean directory(Config *files, const char *key, const char *fallback, 
   return strchr(*out, ',') ? refuse(files, key, "a comma is not possible in this path", error) : TRUE;
 }
 
+/* "10MiB" as the reference has it, besides the sizes of every other key. */
+static gboolean parse_limit(const char *text, guint64 *bytes) {
+  static const struct {
+    const char *name;
+    guint64 factor;
+  } units[] = {{"kB", 1000}, {"MB", 1000000}, {"GB", 1000000000}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+  for (guint i = 0; i < G_N_ELEMENTS(units); i++) {
+    g_autofree char *digits = g_str_has_suffix(text, units[i].name) ? g_strndup(text, strlen(text) - strlen(units[i].name)) : NULL;
+    if (!digits)
+      continue;
+    gboolean good = g_ascii_string_to_unsigned(g_strchomp(digits), 10, 0, G_MAXINT64 / units[i].factor, bytes, NULL);
+    *bytes *= good ? units[i].factor : 0;
+    return good;
+  }
+  return units_parse_size(text, bytes, NULL);
+}
+
+static gboolean read_limits(Config *files, VmmConfig *config, GError **error) {
+  const json_t *limits = config_get_json(files, "limits");
+  const char *method;
+  json_t *value;
+  config->limits = json_object();
+  if (limits && !json_is_object(limits))
+    return refuse(files, "limits", "expected a table of methods and sizes", error);
+  json_object_foreach((json_t *)limits, method, value) {
+    guint64 bytes = json_is_integer(value) ? (guint64)MAX(json_integer_value(value), 0) : 0;
+    g_autofree char *key = g_strconcat("limits.", method, NULL);
+    if ((json_is_string(value) && !parse_limit(json_string_value(value), &bytes)) || bytes < 1 || bytes > MAX_BODY_LIMIT)
+      return refuse(files, key, "expected a number of bytes or a size such as \"10MiB\", at most 1 GiB", error);
+    json_object_set_new(config->limits, method, json_integer((json_int_t)bytes));
+  }
+  return TRUE;
+}
+
 static gboolean read_root(Config *files, VmmConfig *config, GError **error) {
   g_autofree char *address = NULL;
   guint32 workers, port = 0;
@@ -118,9 +154,7 @@ static gboolean read_root(Config *files, VmmConfig *config, GError **error) {
   config->address = listen_address(address, port);
   if (!config->address)
     return refuse(files, "address", "expected unix:PATH, IP or IP:PORT", error);
-  const json_t *limits = config_get_json(files, "limits");
-  config->limits = limits ? json_deep_copy(limits) : NULL;
-  return TRUE;
+  return read_limits(files, config, error);
 }
 
 static gboolean read_simulator(Config *files, VmmConfig *config, GError **error) {
@@ -296,12 +330,16 @@ static char *sibling_program(const char *name) {
 
 static gboolean read_supervisor(Config *files, VmmConfig *config, GError **error) {
   g_autofree char *exe = NULL;
+  gboolean detached;
   if (!text(files, "supervisor.exe", &exe, error) || !text(files, "supervisor.sock", &config->supervisor_sock, error) ||
       !text(files, "supervisor.pid_file", &config->supervisor_pid_file, error) ||
       !text(files, "supervisor.log_file", &config->supervisor_log_file, error) ||
-      !config_get_bool(files, "supervisor.detached", &config->supervisor_detached, error) ||
+      !config_get_bool(files, "supervisor.detached", &detached, error) ||
       !config_get_bool(files, "supervisor.auto_start", &config->supervisor_auto_start, error))
     return FALSE;
+  if (!detached)
+    log_warn("%s: supervisor.detached = false has no effect: an interrupt in this terminal would kill every vm",
+             config_origin(files, "supervisor.detached"));
   config->supervisor_exe = *exe ? g_canonicalize_filename(exe, NULL) : sibling_program("dstack-supervisor");
   return *config->supervisor_sock ? TRUE : refuse(files, "supervisor.sock", "expected a path", error);
 }

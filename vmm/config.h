@@ -20,7 +20,7 @@ typedef struct {
   char *address; /* as prpc_server_listen() takes it */
   guint workers;
   gboolean reuse;
-  json_t *limits; /* method -> bytes, or NULL */
+  json_t *limits; /* method -> bytes */
   char *kms_url;  /* "": no KMS to ask for environment keys */
   char *image_path, *run_path; /* absolute */
 
@@ -64,7 +64,7 @@ typedef struct {
   char *htpasswd_file;
 
   char *supervisor_exe, *supervisor_sock, *supervisor_pid_file, *supervisor_log_file;
-  gboolean supervisor_detached, supervisor_auto_start;
+  gboolean supervisor_auto_start;
 
   guint32 host_api_cid, host_api_port;
   guint event_buffer_size;

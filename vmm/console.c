@@ -1,5 +1,7 @@
 #include "vmm/console.h"
 
+#include "vmm/address.h"
+#include "vmm/ports.h"
 #include "vmm/version.h"
 #include "vmm/vm_info.h"
 
@@ -23,16 +25,30 @@ static void add_escaped(GString *page, const char *text) {
   g_string_append(page, escaped);
 }
 
-static void add_links(GString *page, const Vmm__VmInfo *info) {
+/* The ports of the app that this machine forwards. A port on every address is as well reached by this page's own. */
+static void add_ports(GString *page, const GArray *ports) {
+  for (guint i = 0; i < ports->len; i++) {
+    const PortMap *map = &g_array_index(ports, PortMap, i);
+    IpAddress ip;
+    if (map->udp || !ip_parse(map->address, &ip))
+      continue;
+    const char *address = ip_is_unspecified(&ip) ? "127.0.0.1" : map->address;
+    const char *format = strchr(address, ':') ? "<a href=\"http://[%s]:%u/\">app :%u</a> " : "<a href=\"http://%s:%u/\">app :%u</a> ";
+    g_string_append_printf(page, format, address, map->from, map->to);
+  }
+}
+
+static void add_links(GString *page, const Vmm__VmInfo *info, const GArray *ports) {
+  add_ports(page, ports);
   if (prpc_has_optional(&info->base, "app_url")) {
     g_string_append(page, "<a href=\"");
     add_escaped(page, info->app_url);
-    g_string_append(page, "\">app</a> ");
+    g_string_append(page, "\">dashboard</a> "); /* the guest agent's, through the gateway */
   }
   g_string_append_printf(page, "<a href=\"/logs?id=%s&amp;lines=200&amp;ansi=false\">log</a>", info->id);
 }
 
-static void add_row(GString *page, const Vmm__VmInfo *info) {
+static void add_row(GString *page, const Vmm__VmInfo *info, const GArray *ports) {
   gboolean running = strcmp(info->status, "running") == 0;
   g_string_append(page, "<tr><td>");
   add_escaped(page, info->name);
@@ -46,7 +62,7 @@ static void add_row(GString *page, const Vmm__VmInfo *info) {
   g_string_append(page, "</td><td>");
   add_escaped(page, running ? info->uptime : "-");
   g_string_append(page, "</td><td>");
-  add_links(page, info);
+  add_links(page, info, ports);
   g_string_append(page, "</td></tr>");
 }
 
@@ -60,7 +76,7 @@ static void add_table(GString *page, Vmm *vmm, GHashTable *processes) {
   for (guint i = 0; i < vms->len; i++) {
     Vm *vm = vms->pdata[i];
     Vmm__VmInfo *info = vm_info_new(vmm, vm, g_hash_table_lookup(processes, vm->manifest->id), TRUE);
-    add_row(page, info);
+    add_row(page, info, vm->manifest->ports);
     prpc_message_free(&info->base);
   }
   g_string_append(page, "</table>");

@@ -292,11 +292,10 @@ gboolean fat_image_write(const char *image_path, const char *dir, const char *la
   int reason = errno;
   if (fd >= 0)
     (void)close(fd); /* synced already */
-  if (written && rename(temp, image_path) == 0)
+  if (!written)
+    dstack_set_errno(error, reason, "failed to write %s", image_path);
+  if (written && file_rename_durable(temp, image_path, error))
     return TRUE;
-  if (written)
-    reason = errno;
   (void)unlink(temp);
-  dstack_set_errno(error, reason, "failed to write %s", image_path);
   return FALSE;
 }

@@ -79,10 +79,7 @@ static gboolean make_disk(Vm *vm, const LaunchPlan *plan, GError **error) {
     (void)unlink(part); /* the first error is the one to tell */
     return FALSE;
   }
-  if (rename(part, disk) == 0)
-    return TRUE;
-  dstack_set_errno(error, errno, "failed to make the data disk");
-  return FALSE;
+  return file_rename_durable(part, disk, error);
 }
 
 /* ---- processes ---- */

@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/footprint.h"
 #include "base/log.h"
+#include "base/version.h"
 #include "prpc/server.h"
 
 #include <locale.h>
@@ -41,13 +42,13 @@ static const char help_text[] =
 
 typedef struct {
   char *config_path;
-  gboolean show_version;
+  gboolean show_version; /* answered before: here for --help */
 } Options;
 
 static gboolean parse_options(Options *options, int *argc, char ***argv, GError **error) {
   const GOptionEntry entries[] = {
       {"config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config_path, "configuration file", "FILE"},
-      {"version", 'V', 0, G_OPTION_ARG_NONE, &options->show_version, "print the version", NULL},
+      {"version", 'V', 0, G_OPTION_ARG_NONE, &options->show_version, "print the version; the long form also its revision", NULL},
       {NULL}};
   g_autoptr(GOptionContext) context = g_option_context_new("[COMMAND] - run confidential virtual machines");
   g_option_context_set_summary(context, help_text);
@@ -156,6 +157,8 @@ int main(int argc, char **argv) {
   setlocale(LC_CTYPE, "");
   footprint_limit_arenas();
   log_init("dstack-vmm", LOG_INFO);
+  if (version_answer(argc, argv, "dstack-vmm", DSTACK_REVISION))
+    return 0;
   Options options = {0};
   g_autoptr(GError) error = NULL;
   if (!parse_options(&options, &argc, &argv, &error)) {
@@ -163,10 +166,6 @@ int main(int argc, char **argv) {
     return 2;
   }
   g_autofree char *config_path = options.config_path;
-  if (options.show_version) {
-    puts("dstack-vmm v" DSTACK_VERSION " (" DSTACK_REVISION ")");
-    return 0;
-  }
   const char *command = argc > 1 ? argv[1] : "serve";
   gboolean check_only = strcmp(command, "check-config") == 0;
   if (argc > 2 || (!check_only && strcmp(command, "serve") != 0)) {

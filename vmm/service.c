@@ -187,7 +187,7 @@ HANDLER(on_reload) {
 static void apply_limits(PrpcService *service, const json_t *limits) {
   const char *method;
   json_t *value;
-  json_object_foreach((json_t *)limits, method, value) if (json_is_integer(value) && json_integer_value(value) > 0)
+  json_object_foreach((json_t *)limits, method, value)
       prpc_service_limit(service, method, (gsize)json_integer_value(value));
 }
 

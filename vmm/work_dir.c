@@ -6,8 +6,6 @@
 #include "base/file.h"
 #include "base/log.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -52,11 +50,8 @@ gboolean work_dir_create(const char *run_path, const Manifest *manifest, const S
   g_autofree char *temp = work_dir_file(run_path, temp_name), *dir = work_dir_file(run_path, manifest->id);
   if (!file_make_dirs(run_path, 0755, error) || !file_make_dirs(temp, 0700, error))
     return FALSE;
-  if (fill(temp, manifest, shared, error)) {
-    if (rename(temp, dir) == 0)
-      return TRUE;
-    dstack_set_errno(error, errno, "failed to make %s", dir);
-  }
+  if (fill(temp, manifest, shared, error) && file_rename_durable(temp, dir, error))
+    return TRUE;
   (void)file_remove_tree(temp, NULL); /* the first error is the one to tell */
   return FALSE;
 }

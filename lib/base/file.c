@@ -123,6 +123,24 @@ gboolean file_write_atomic(const char *path, const void *data, gsize len, mode_t
   return FALSE;
 }
 
+static gboolean sync_entry(const char *path) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  gboolean synced = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL);
+  if (fd >= 0) {
+    int saved = errno;
+    (void)close(fd);
+    errno = saved;
+  }
+  return synced;
+}
+
+gboolean file_rename_durable(const char *from, const char *to, GError **error) {
+  if (sync_entry(from) && rename(from, to) == 0)
+    return sync_directory(to, error);
+  dstack_set_errno(error, errno, "failed to rename %s to %s", from, to);
+  return FALSE;
+}
+
 gboolean file_make_dirs(const char *path, mode_t mode, GError **error) {
   g_autofree char *parent = g_path_get_dirname(path);
   if (g_mkdir_with_parents(parent, 0755) == 0 && (mkdir(path, mode) == 0 || errno == EEXIST) &&

@@ -16,6 +16,10 @@ char *file_read_text(const char *path, gsize max, GError **error);
  * directory: afterwards either the old or the new content is there, never a part. */
 gboolean file_write_atomic(const char *path, const void *data, gsize len, mode_t mode, GError **error);
 
+/* Syncs the file or directory `from`, renames it to `to` and syncs the directory of `to`: what has the final name is whole, and
+ * keeps it through a crash. */
+gboolean file_rename_durable(const char *from, const char *to, GError **error);
+
 /* mkdir -p with `mode` for the last component. */
 gboolean file_make_dirs(const char *path, mode_t mode, GError **error);
 /* Removes a directory tree without following symlinks. A missing tree is no error. */

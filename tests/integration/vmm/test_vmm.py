@@ -145,6 +145,8 @@ address = "tcp:127.0.0.1:{self.port}"
 image_path = "images"
 run_path = "run/vm"
 kms_url = ""
+[limits]
+CreateVm = "2MiB"
 [cvm]
 qemu_path = "{self.dir}/bin/qemu"
 tee = "tdx"
@@ -313,6 +315,33 @@ def test_failed_start_leaves_nothing(host):
     nothing_left(host)
 
 
+def test_config(host):
+    def check(extra):
+        write(f"{host.dir}/check.toml", extra)
+        return subprocess.run([VMM, "-c", "check.toml", "check-config"], cwd=host.dir, capture_output=True, text=True, timeout=20)
+    qemu = f'[cvm]\nqemu_path = "{host.dir}/bin/qemu"\n'
+    for good in ("2000", '"1MiB"', '"1kB"', '"2M"', '"0x1000"'):
+        run = check(f"[limits]\nCreateVm = {good}\n{qemu}")
+        assert run.returncode == 0, (good, run)
+    for bad in ("true", "0", '"lots"', '"1TiB"', '"MiB"', '"-1kB"', "[1]"):
+        run = check(f"[limits]\nCreateVm = {bad}\n{qemu}")
+        assert run.returncode == 1 and "limits.CreateVm" in run.stderr, (bad, run)
+    run = check(qemu + "kms_urls = [" + '"https://k",' * 17 + "]\n")
+    assert run.returncode == 1 and "cvm.kms_urls" in run.stderr, run
+    run = check(qemu + "[supervisor]\ndetached = false\n")
+    assert run.returncode == 0 and "supervisor.detached = false has no effect" in run.stderr, run
+    host.refused("CreateVm", b" " * (2 * 1024 * 1024 + 1), "payload too large")
+
+
+def test_versions(host):
+    del host
+    for program, name in ((VMM, "dstack-vmm"), (SUPERVISOR, "supervisor")):
+        short, long = (subprocess.run([program, option], capture_output=True, text=True, timeout=20).stdout
+                       for option in ("-V", "--version"))
+        assert short.startswith(name + " ") and "(" not in short, short
+        assert long.startswith(name + " v") and "(git:" in long, long
+
+
 def test_files(host):
     vm_id = host.call("CreateVm", **host.config(stopped=True, encrypted_env="abcd", user_config="hello",
                                                 ports=[{"protocol": "tcp", "host_port": 8080, "vm_port": 80}]))["id"]
@@ -387,7 +416,7 @@ def test_cli(host):
                              (("deploy", f"{host.dir}/none.yaml"), 1, "no such file"),
                              (("deploy", f"{host.dir}/vmm.toml", "--stopped"), 1, "no docker-compose file"),
                              (("deploy", f"{host.dir}/dc.yaml", "-n", "a/b"), 1, "invalid name 'a/b'"),
-                             (("stop", "first"), 1, "see --force"), (("--url", "http://127.0.0.1:1", "list"), 1, "error: ")):
+                             (("stop", "first"), 1, "see --force"), (("--url", "http://127.0.0.1:1", "list"), 1, "name another with --url or DSTACK_VMM_URL")):
         run = host.cli(*args)
         assert run.returncode == code and text in run.stderr, (args, run)
     write(f"{host.dir}/env", "A=secret-value\n")
@@ -560,7 +589,7 @@ def test_memory(host):
 
 # Tests share a host; TDX does not go together with the user-space vsock device, which is how a start is made to fail.
 GROUPS = [
-    (Host, "user", "", [test_bad_input, test_failed_start_leaves_nothing, test_files, test_interrupted_calls_are_cleaned_up,
+    (Host, "user", "", [test_config, test_versions, test_bad_input, test_failed_start_leaves_nothing, test_files, test_interrupted_calls_are_cleaned_up,
                         test_console_and_logs, test_other_web_sites_are_refused, test_cli, test_memory]),
     (Host, "user", '[auth]\nenabled = true\ntokens = ["token-1"]\n', [test_auth]),
     (Host, "vhost", "", [test_restarts, test_logs_stay_bounded, test_faulty_vm]),

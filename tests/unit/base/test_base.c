@@ -98,6 +98,10 @@ static void test_file(void) {
   g_assert_cmpint(symlink(path, link), ==, 0);
   g_assert_null(file_read_nofollow(link, 10, NULL));
   g_assert_null(file_read(dir, 10, NULL));
+  g_autofree char *renamed = g_build_filename(dir, "renamed", NULL);
+  g_assert_true(file_write_atomic(renamed, "a", 1, 0600, NULL) && file_rename_durable(renamed, path, NULL));
+  g_assert_false(g_file_test(renamed, G_FILE_TEST_EXISTS));
+  g_assert_false(file_rename_durable(renamed, path, NULL));
   g_assert_false(file_write_atomic("/nonexistent/x", "", 0, 0600, &error));
   g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_NOT_FOUND);
   g_assert_true(file_remove_tree(dir, NULL));
