@@ -49,25 +49,26 @@ fail() {
 
 # ---- processes: each daemon has a pid file and a log ----
 
-pid_of() { cat "$state/run/$1.pid" 2>/dev/null || true; }
+pid_of() { cut -d ' ' -f 1 "$state/run/$1.pid" 2>/dev/null || true; }
+
+# When a process that still lives began, in clock ticks since boot: the same from its fork on, over every exec.
+start_time_of() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | awk '$1 != "Z" { print $20 }'; }
 
 # A pid file alone proves nothing: the number may belong to somebody else by now.
 is_running() { # NAME
-  local pid
-  pid=$(pid_of "$1")
-  [ -n "$pid" ] && { tr "\0" "\n" <"/proc/$pid/environ"; } 2>/dev/null | grep -qx "DSTACK_LOCAL_NAME=$1"
+  local pid started
+  read -r pid started 2>/dev/null <"$state/run/$1.pid" || return 1
+  [ -n "$started" ] && [ "$(start_time_of "$pid")" = "$started" ]
 }
 
 start_daemon() { # NAME DIRECTORY COMMAND...
-  local name=$1 directory=$2
+  local name=$1 directory=$2 pid
   shift 2
   is_running "$name" && return 0
   mkdir -p "$state/run" "$state/log"
-  (
-    cd "$directory"
-    DSTACK_LOCAL_NAME=$name exec setsid "$@" >>"$state/log/$name.log" 2>&1 </dev/null
-  ) &
-  echo $! >"$state/run/$name.pid"
+  (cd "$directory" && exec setsid "$@" >>"$state/log/$name.log" 2>&1 </dev/null) &
+  pid=$!
+  echo "$pid $(start_time_of "$pid")" >"$state/run/$name.pid"
   disown # the shell is not to report its end
 }
 

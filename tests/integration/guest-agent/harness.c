@@ -4,8 +4,8 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -14,8 +14,6 @@
 #define START_TIMEOUT_MS 20000
 #define ANSWER_TIMEOUT_MS 10000
 #define MAX_ANSWER (16 * 1024 * 1024)
-
-extern char **environ;
 
 static char *directory;
 static pid_t child;
@@ -54,13 +52,17 @@ static gboolean answers(void) {
   return answer != NULL;
 }
 
+/* A test that fails leaves no simulator behind, which would hold the pipe its reader waits on. */
+static void die_with_parent(gpointer data) {
+  (void)data;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 void simulator_start(void) {
   char *argv[] = {(char *)g_getenv("DSTACK_SIMULATOR"), NULL};
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  g_assert_cmpint(posix_spawn_file_actions_addchdir_np(&actions, directory), ==, 0);
-  g_assert_cmpint(posix_spawn(&child, argv[0], &actions, NULL, argv, environ), ==, 0);
-  posix_spawn_file_actions_destroy(&actions);
+  g_autoptr(GError) error = NULL;
+  g_spawn_async(directory, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, die_with_parent, NULL, &child, &error);
+  g_assert_no_error(error);
   for (guint waited = 0; waited < START_TIMEOUT_MS; waited += 50) {
     if (answers())
       return;

@@ -15,8 +15,9 @@
 
 static const char list[] = "[{\"Id\":\"1\",\"Names\":[\"/web-1\"],\"Image\":\"nginx\",\"ImageID\":\"x\",\"Created\":5,"
                            "\"State\":\"running\",\"Status\":\"Up <b>5</b> minutes\"}]";
-static char *last_query;
-static gint may_go_on; /* atomic */
+static GMutex query_lock;
+static char *last_query; /* under query_lock: several workers answer at once */
+static gint may_go_on;   /* atomic */
 
 static void reply_json(PrpcHttpRequest *request, int status, const char *json) {
   prpc_http_reply(request, status, "application/json", json, strlen(json), NULL);
@@ -37,7 +38,7 @@ static void follow(PrpcHttpRequest *request) {
 
 static void logs(PrpcHttpRequest *request) {
   prpc_http_stream_start(request, 200, "application/vnd.docker.raw-stream");
-  if (strstr(last_query, "follow=true"))
+  if (strstr(prpc_http_query(request), "follow=true"))
     follow(request);
   else if (strstr(prpc_http_path(request), "/tty/"))
     prpc_http_stream_write(request, "a terminal\nsays\n", 16);
@@ -50,11 +51,23 @@ static void logs(PrpcHttpRequest *request) {
   prpc_http_stream_end(request);
 }
 
+static void remember_query(const char *query) {
+  g_mutex_lock(&query_lock);
+  g_free(last_query);
+  last_query = g_strdup(query);
+  g_mutex_unlock(&query_lock);
+}
+
+static void assert_last_query(const char *expected) {
+  g_mutex_lock(&query_lock);
+  g_assert_cmpstr(last_query, ==, expected);
+  g_mutex_unlock(&query_lock);
+}
+
 static void docker(PrpcHttpRequest *request, gpointer data) {
   (void)data;
   const char *path = prpc_http_path(request);
-  g_free(last_query);
-  last_query = g_strdup(prpc_http_query(request));
+  remember_query(prpc_http_query(request));
   if (strcmp(path, "/containers/json") == 0)
     reply_json(request, 200, list);
   else if (strstr(path, "/missing/"))
@@ -109,13 +122,13 @@ static void test_metrics(void) {
 
 static void test_logs(void) {
   assert_answer("/logs/web-1", 200, "{\"channel\":\"stdout\",\"message\":\"G1szMm1ncsO8bhtbMG0K\"}\n");
-  g_assert_cmpstr(last_query, ==, "stdout=true&stderr=true&follow=false&timestamps=false&tail=1000&since=0");
+  assert_last_query("stdout=true&stderr=true&follow=false&timestamps=false&tail=1000&since=0");
   assert_answer("/logs/web-1?text", 200, "{\"channel\":\"stdout\",\"message\":\"gr\\u00fcn\\n\"}\n");
   assert_answer("/logs/web-1?text", 200, "{\"channel\":\"stderr\",\"message\":\"\\ufffd<b>\\n\"}\n");
   assert_answer("/logs/web-1?text&bare", 200, "\r\ngr\xc3\xbcn\n\r\n");
   assert_answer("/logs/web-1?text&bare&ansi", 200, "\r\n\x1b[32mgr\xc3\xbcn\x1b[0m\n\r\n");
   assert_answer("/logs/web-1?text&tail=5&since=7&timestamps", 200, "\r\ntransfer-encoding: chunked\r\n");
-  g_assert_cmpstr(last_query, ==, "stdout=true&stderr=true&follow=false&timestamps=true&tail=5&since=7");
+  assert_last_query("stdout=true&stderr=true&follow=false&timestamps=true&tail=5&since=7");
   assert_answer("/logs/tty?text", 200, "{\"channel\":\"console\",\"message\":\"a terminal\\n\"}\n");
 }
 
