@@ -18,6 +18,12 @@
 
 #define MAX_CONNECTIONS 1024
 
+/* Whatever speaks to this process from now on finds it without privileges. */
+static gboolean onboard(const KmsConfig *config, KeyholderClient *keyholder, GError **error) {
+  return sandbox_keep_binding(config->front_user, error) && sandbox_enter(SANDBOX_SETUP, error) &&
+         onboard_run(config, keyholder, error);
+}
+
 static gboolean make_keys(const KmsConfig *config, KeyholderClient *keyholder, GError **error) {
   LifecycleNeed need;
   if (!lifecycle_decide(config, keyholder, &need, error))
@@ -26,7 +32,7 @@ static gboolean make_keys(const KmsConfig *config, KeyholderClient *keyholder, G
     return TRUE;
   gboolean done = need == LIFECYCLE_AUTO_BOOTSTRAP
                       ? lifecycle_bootstrap(config, keyholder, config->auto_bootstrap_domain, NULL, error)
-                      : onboard_run(config, keyholder, error);
+                      : onboard(config, keyholder, error);
   if (!done || !lifecycle_decide(config, keyholder, &need, error)) {
     g_prefix_error(error, "failed to onboard: ");
     return FALSE;

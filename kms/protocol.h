@@ -29,6 +29,7 @@
 #define KMS_MAX_NAME 1024
 #define KMS_MAX_ALT_NAMES 64
 #define KMS_MAX_BOOTSTRAP_INFO (24 * 1024 * 1024)
+#define KMS_MAX_SEALED_REQUEST 4096 /* a whole request of the front to the sealed key holder */
 
 /* Front -> key holder. The first group works until KEYHOLDER_SEAL, the second only after it. */
 enum {

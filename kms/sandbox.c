@@ -6,11 +6,16 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -23,22 +28,25 @@
 static const char basic_calls[] =
     "read write readv writev close fstat lseek recvfrom recvmsg sendto sendmsg poll ppoll munmap mremap "
     "brk madvise mlock munlock futex clock_gettime getrandom exit exit_group gettimeofday clock_nanosleep "
-    "nanosleep rt_sigaction rt_sigreturn rt_sigprocmask sigaltstack getpid gettid tgkill restart_syscall "
+    "nanosleep rt_sigaction rt_sigreturn rt_sigprocmask sigaltstack getpid gettid restart_syscall "
     "sched_yield set_robust_list rseq membarrier";
 
 /* What GLib, libevent and OpenSSL need on top in a process with threads. */
 static const char threaded_calls[] =
     "epoll_wait epoll_pwait epoll_pwait2 epoll_ctl epoll_create1 eventfd2 timerfd_create timerfd_settime "
-    "pipe2 fcntl ioctl dup shutdown getsockopt setsockopt getsockname getpeername sched_getattr "
-    "sched_setattr sched_getaffinity prctl set_tid_address getuid geteuid getgid getegid getrusage uname "
-    "sysinfo prlimit64 select pselect6 sendmmsg recvmmsg";
+    "pipe2 fcntl dup shutdown getsockopt setsockopt getsockname getpeername sched_getattr "
+    "sched_setattr sched_getaffinity set_tid_address getuid geteuid getgid getegid getrusage uname sysinfo "
+    "select pselect6 sendmmsg recvmmsg";
 
 static const char front_calls[] = "accept accept4 wait4 waitid sendfile";
 
 static const char verifier_calls[] =
     "open openat newfstatat stat lstat statx access faccessat faccessat2 readlink readlinkat getdents64 "
     "pread64 pwrite64 fadvise64 getcwd rename renameat renameat2 unlink unlinkat mkdir mkdirat fsync "
-    "rmdir fchmod statfs fstatfs socket socketpair connect bind";
+    "rmdir fchmod statfs fstatfs socketpair connect bind";
+
+/* For the next filter, and for giving up the last capability. */
+static const char setup_calls[] = "listen prctl seccomp capget capset";
 
 /* Libraries open locale, time zone and name service files when they first need them: refused, not fatal. */
 static const char refused_calls[] = "open openat openat2 newfstatat stat statx access readlink";
@@ -60,16 +68,55 @@ static gboolean add_rules(scmp_filter_ctx filter, guint32 action, const char *ca
   return TRUE;
 }
 
-/* No memory that can be both filled and run. */
-static gboolean allow_data_mappings(scmp_filter_ctx filter, GError **error) {
-  const struct scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-  int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, not_executable);
-  if (result == 0)
-    result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, not_executable);
-  if (result == 0)
-    return TRUE;
-  dstack_set_errno(error, -result, "failed to filter memory mappings");
-  return FALSE;
+/* A call that is only allowed with one of its arguments being this. */
+typedef struct {
+  int call;
+  struct scmp_arg_cmp argument;
+} ArgumentRule;
+
+static gboolean add_argument_rules(scmp_filter_ctx filter, const ArgumentRule *rules, guint n_rules, GError **error) {
+  for (guint i = 0; i < n_rules; i++) {
+    int result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rules[i].call, 1, &rules[i].argument);
+    if (result != 0) {
+      dstack_set_errno(error, -result, "failed to filter arguments of call %d", rules[i].call);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+/* No memory that can be both filled and run; signals to itself only: abort() needs one. */
+static gboolean allow_basics(scmp_filter_ctx filter, GError **error) {
+  const ArgumentRule rules[] = {
+      {SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
+      {SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
+      {SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())},
+  };
+  return add_rules(filter, SCMP_ACT_ALLOW, basic_calls, error) &&
+         add_argument_rules(filter, rules, G_N_ELEMENTS(rules), error);
+}
+
+/* What of calls with many uses is needed: its own limits, names of threads, and questions about sockets and terminals. */
+static gboolean allow_threaded(scmp_filter_ctx filter, GError **error) {
+  const ArgumentRule rules[] = {
+      {SCMP_SYS(prlimit64), SCMP_A0(SCMP_CMP_EQ, 0)},      {SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)},
+      {SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, FIONBIO)},    {SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, FIONREAD)},
+      {SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, TCGETS)},
+  };
+  return add_rules(filter, SCMP_ACT_ALLOW, threaded_calls, error) &&
+         add_argument_rules(filter, rules, G_N_ELEMENTS(rules), error);
+}
+
+/* Netlink is how the C library finds out which address families there are. */
+static gboolean allow_sockets(scmp_filter_ctx filter, GError **error) {
+  const ArgumentRule rules[] = {
+      {SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_UNIX)},
+      {SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET)},
+      {SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET6)},
+      {SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_NETLINK)},
+  };
+  return add_rules(filter, SCMP_ACT_ALLOW, verifier_calls, error) &&
+         add_argument_rules(filter, rules, G_N_ELEMENTS(rules), error);
 }
 
 /* Threads but no processes. The flags of clone3 lie in memory, out of a filter's sight: glibc falls back to clone on
@@ -86,14 +133,18 @@ static gboolean allow_threads(scmp_filter_ctx filter, GError **error) {
 }
 
 static gboolean fill(scmp_filter_ctx filter, SandboxRole role, GError **error) {
-  if (!add_rules(filter, SCMP_ACT_ALLOW, basic_calls, error) || !allow_data_mappings(filter, error))
+  if (!allow_basics(filter, error))
     return FALSE;
   if (role == SANDBOX_KEYHOLDER)
     return add_rules(filter, SCMP_ACT_ERRNO(EACCES), refused_calls, error);
-  return add_rules(filter, SCMP_ACT_ALLOW, threaded_calls, error) && allow_threads(filter, error) &&
-         (role == SANDBOX_FRONT ? add_rules(filter, SCMP_ACT_ALLOW, front_calls, error) &&
-                                      add_rules(filter, SCMP_ACT_ERRNO(EACCES), refused_calls, error)
-                                : add_rules(filter, SCMP_ACT_ALLOW, verifier_calls, error));
+  if (!allow_threaded(filter, error) || !allow_threads(filter, error))
+    return FALSE;
+  if (role == SANDBOX_VERIFIER)
+    return allow_sockets(filter, error);
+  return add_rules(filter, SCMP_ACT_ALLOW, front_calls, error) &&
+         (role == SANDBOX_FRONT ? add_rules(filter, SCMP_ACT_ERRNO(EACCES), refused_calls, error)
+                                : allow_sockets(filter, error) &&
+                                      add_rules(filter, SCMP_ACT_ALLOW, setup_calls, error));
 }
 
 static gboolean load(scmp_filter_ctx filter, GError **error) {
@@ -162,21 +213,48 @@ gboolean sandbox_give_to_user(const char *path, const char *user, GError **error
   return FALSE;
 }
 
-gboolean sandbox_drop_privileges(const char *user, GError **error) {
-  if (geteuid() != 0 || !*user)
+/* Of the capabilities that there are, keeps those in `mask`. */
+static gboolean keep_capabilities(guint64 mask, GError **error) {
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {0};
+  gboolean done = syscall(SYS_capget, &header, sets) == 0;
+  for (guint i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+    sets[i].permitted &= (guint32)(mask >> (32 * i));
+    sets[i].effective = sets[i].permitted;
+    sets[i].inheritable = 0;
+  }
+  if (done && syscall(SYS_capset, &header, sets) == 0)
     return TRUE;
+  dstack_set_errno(error, errno, "failed to give up capabilities");
+  return FALSE;
+}
+
+static gboolean become(const char *user, guint64 kept, GError **error) {
   uid_t uid;
   gid_t gid;
   if (!find_user(user, &uid, &gid, error))
     return FALSE;
-  if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) {
+  if (prctl(PR_SET_KEEPCAPS, kept != 0) != 0 || setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 ||
+      setresuid(uid, uid, uid) != 0) {
     dstack_set_errno(error, errno, "failed to become user %s", user);
     return FALSE;
   }
+  if (!keep_capabilities(kept, error))
+    return FALSE;
   if (setresuid(0, 0, 0) == 0 || setresgid(0, 0, 0) == 0) {
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INTERNAL, "privileges could be taken back");
     return FALSE;
   }
   secret_protect_process(); /* a change of user switches it off */
   return TRUE;
+}
+
+gboolean sandbox_drop_privileges(const char *user, GError **error) {
+  if (geteuid() != 0)
+    return keep_capabilities(0, error);
+  return !*user || become(user, 0, error);
+}
+
+gboolean sandbox_keep_binding(const char *user, GError **error) {
+  return geteuid() != 0 || !*user || become(user, (guint64)1 << CAP_NET_BIND_SERVICE, error);
 }

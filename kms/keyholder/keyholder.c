@@ -27,6 +27,10 @@ static KeyHolderHandler find_handler(KeyHolder *holder, KeyHolderPeer peer, guin
   return peer == KEYHOLDER_FROM_FRONT ? keyholder_setup_handler(type) : NULL;
 }
 
+gsize keyholder_max_request(const KeyHolder *holder, KeyHolderPeer peer) {
+  return holder->sealed && peer == KEYHOLDER_FROM_FRONT ? KMS_MAX_SEALED_REQUEST : WIRE_MAX_FRAME;
+}
+
 WireBuffer *keyholder_answer(KeyHolder *holder, KeyHolderPeer peer, const WireBuffer *request) {
   g_autoptr(GError) error = NULL;
   g_autoptr(WireBuffer) answer = wire_buffer_new(WIRE_OK);

@@ -18,5 +18,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KeyHolder, keyholder_free)
 /* Brings `cert_dir` in order (see kms/keyholder/key_files.h). */
 gboolean keyholder_prepare(KeyHolder *holder, GError **error);
 
+/* Bytes of the largest request that this peer can have reason for now. */
+gsize keyholder_max_request(const KeyHolder *holder, KeyHolderPeer peer);
 /* Answers one request; never NULL. */
 WireBuffer *keyholder_answer(KeyHolder *holder, KeyHolderPeer peer, const WireBuffer *request);

@@ -44,7 +44,7 @@ static gboolean set_timeouts(int fd, GError **error) {
 }
 
 static gboolean answer_one(KeyHolder *holder, KeyHolderPeer peer, int fd, GError **error) {
-  g_autoptr(WireBuffer) request = wire_receive(fd, WIRE_MAX_FRAME, error);
+  g_autoptr(WireBuffer) request = wire_receive(fd, keyholder_max_request(holder, peer), error);
   if (!request)
     return FALSE;
   g_autoptr(WireBuffer) answer = keyholder_answer(holder, peer, request);

@@ -177,8 +177,12 @@ static void agent_start(Kms *kms) {
   prpc_router_mount(kms->agent_router, "", service);
   g_autoptr(GError) error = NULL;
   kms->agent = prpc_server_new(2, 16, &error);
-  kms->agent_address = g_strdup_printf("unix:%s/agent.sock", kms->dir);
-  prpc_server_listen(kms->agent, kms->agent_address, kms->agent_router, NULL, &error);
+  /* As a guest's: open to all of its CVM. */
+  kms->agent_dir = g_dir_make_tmp("dstack-kms-agent-XXXXXX", NULL);
+  g_assert_cmpint(g_chmod(kms->agent_dir, 0755), ==, 0);
+  kms->agent_address = g_strdup_printf("unix:%s/agent.sock", kms->agent_dir);
+  PrpcListenOptions options = {.unix_mode = 0777};
+  prpc_server_listen(kms->agent, kms->agent_address, kms->agent_router, &options, &error);
   g_assert_no_error(error);
   prpc_server_start(kms->agent);
 }
@@ -385,12 +389,13 @@ void kms_free(Kms *kms) {
   tdx_platform_free(kms->kms_platform);
   ratls_verifier_unref(kms->verifier);
   simulated_pki_free(kms->pki);
-  g_assert_true(file_remove_tree(kms->dir, NULL));
+  g_assert_true(file_remove_tree(kms->dir, NULL) && file_remove_tree(kms->agent_dir, NULL));
   g_free(kms->dir);
   g_free(kms->cert_dir);
   g_free(kms->log_path);
   g_free(kms->image_cache);
   g_free(kms->agent_address);
+  g_free(kms->agent_dir);
   g_free(kms->url);
   g_free(kms);
 }

@@ -37,7 +37,7 @@ typedef struct {
   TdxPlatform *kms_platform; /* the CVM the KMS runs in */
   PrpcServer *agent;
   PrpcRouter *agent_router;
-  char *agent_address;
+  char *agent_dir, *agent_address;
   guint16 port;
   char *url;
   pid_t pid; /* 0: not running */
