@@ -8,8 +8,15 @@
 
 #define MAX_DEPTH 128
 
-/* jansson's own nesting limit is 2048, enough to exhaust a small thread stack; dstack's limit is 128. */
-static gboolean depth_ok(const char *text, gsize len, guint max_depth) {
+/* One value of two bytes costs over 200 once parsed: without a limit 10 MiB would become 700. */
+#define MAX_VALUES 65536
+
+typedef struct {
+  guint depth, values; /* of the whole text: the greatest depth, and at least as many values as there are */
+} Shape;
+
+static Shape shape_of(const char *text, gsize len) {
+  Shape shape = {0, 1};
   guint depth = 0;
   gboolean in_string = FALSE;
   for (gsize i = 0; i < len; i++) {
@@ -22,11 +29,29 @@ static gboolean depth_ok(const char *text, gsize len, guint max_depth) {
     } else if (c == '"') {
       in_string = TRUE;
     } else if (c == '{' || c == '[') {
-      if (++depth > max_depth)
-        return FALSE;
+      depth++;
+      shape.depth = MAX(shape.depth, depth);
+      shape.values++;
+    } else if (c == ',') {
+      shape.values++;
     } else if ((c == '}' || c == ']') && depth > 0) {
       depth--;
     }
+  }
+  return shape;
+}
+
+/* jansson's own nesting limit is 2048, enough to exhaust a small thread stack, and it has none for the number of
+ * values. */
+static gboolean check_shape(const char *text, gsize len, guint max_depth, const char *what, GError **error) {
+  Shape shape = shape_of(text, len);
+  if (shape.depth > max_depth) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s: nested deeper than %u", what, max_depth);
+    return FALSE;
+  }
+  if (shape.values > MAX_VALUES) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_TOO_LARGE, "%s: more than %d values", what, MAX_VALUES);
+    return FALSE;
   }
   return TRUE;
 }
@@ -36,10 +61,8 @@ json_t *json_parse(const char *text, gsize len, const char *what, GError **error
 }
 
 json_t *json_parse_bounded(const char *text, gsize len, guint max_depth, const char *what, GError **error) {
-  if (!depth_ok(text, len, max_depth)) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s: nested deeper than %u", what, max_depth);
+  if (!check_shape(text, len, max_depth, what, error))
     return NULL;
-  }
   json_error_t reason;
   json_t *value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &reason);
   if (!value)
@@ -88,13 +111,14 @@ const char *json_get_string(const json_t *object, const char *key, const char *w
   return NULL;
 }
 
-gboolean json_get_string_or(const json_t *object, const char *key, const char *fallback, const char **out, const char *what,
-                            GError **error) {
+gboolean json_get_string_or(const json_t *object, const char *key, const char *fallback, const char **out,
+                            const char *what, GError **error) {
   *out = member(object, key) ? json_get_string(object, key, what, error) : fallback;
   return *out != NULL || !member(object, key);
 }
 
-gboolean json_get_uint(const json_t *object, const char *key, guint64 max, guint64 *out, const char *what, GError **error) {
+gboolean json_get_uint(const json_t *object, const char *key, guint64 max, guint64 *out, const char *what,
+                       GError **error) {
   json_t *value = member(object, key);
   if (!json_is_integer(value) || json_integer_value(value) < 0 || (guint64)json_integer_value(value) > max) {
     g_autofree char *expected = g_strdup_printf("an integer from 0 to %" G_GUINT64_FORMAT, max);

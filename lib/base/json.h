@@ -1,4 +1,4 @@
-/* JSON with jansson, strictly: no duplicate keys, bounded depth and size, whole input consumed.
+/* JSON with jansson, strictly: no duplicate keys, bounded depth and number of values (65,536), whole input consumed.
  *
  * Typed getters name what they looked for: error INVALID "<what>.<key>: expected a string". A getter whose name ends in
  * _or takes the default when the member is missing or null; the others then fail. Borrowed results live as long as the

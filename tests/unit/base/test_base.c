@@ -58,6 +58,24 @@ static void test_units(void) {
     g_assert_false(units_parse_duration(*bad, &value, NULL));
 }
 
+static json_t *parse_zeros(guint n, GError **error) {
+  GString *text = g_string_new("[0");
+  while (--n > 0)
+    g_string_append(text, ",0");
+  g_string_append_c(text, ']');
+  json_t *parsed = json_parse(text->str, text->len, "x", error);
+  g_string_free(text, TRUE);
+  return parsed;
+}
+
+static void test_json_values(void) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(json_t) most = parse_zeros(65535, &error), more = parse_zeros(65536, &error);
+  g_assert_nonnull(most);
+  g_assert_null(more);
+  g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_TOO_LARGE);
+}
+
 static void test_json(void) {
   g_autoptr(GError) error = NULL;
   g_assert_null(json_parse("{\"a\":1,\"a\":2}", 13, "x", &error));
@@ -176,6 +194,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/base/reader", test_reader);
   g_test_add_func("/base/units", test_units);
   g_test_add_func("/base/json", test_json);
+  g_test_add_func("/base/json-values", test_json_values);
   g_test_add_func("/base/file", test_file);
   g_test_add_func("/base/process", test_process);
   g_test_add_func("/base/config", test_config);
