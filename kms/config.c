@@ -44,6 +44,8 @@ static const char defaults[] =
     "address = \"0.0.0.0\"\n"
     "port = 8000\n"
     "token = \"\"\n"
+    "[core.metrics]\n"
+    "enabled = true\n"
     "[core.attestation]\n"
     "collateral_cache_dir = \"/var/cache/dstack-kms/collateral\"\n"
     "insecure_skip_pccs_tls_verify = false\n"
@@ -239,7 +241,8 @@ KmsConfig *kms_config_read(Config *layers, GError **error) {
   config->layers = layers;
   if (!config_get_string(layers, "core.cert_dir", &config->cert_dir, error) || !read_rpc(config, error) ||
       !read_auth(config, error) || !read_image(config, error) || !read_onboard(config, error) ||
-      !read_attestation(config, error) || !read_isolation(config, error))
+      !read_attestation(config, error) || !read_isolation(config, error) ||
+      !config_get_bool(layers, "core.metrics.enabled", &config->metrics_enabled, error))
     return NULL;
   for (const char *const *key = accepted_keys; *key; key++)
     (void)config_get_json(layers, *key); /* marks it as known */

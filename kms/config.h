@@ -44,6 +44,8 @@ typedef struct {
   const char *root_ca_path, *collateral_path, *pccs_url, *collateral_cache_dir;
   gboolean insecure_pccs_tls;
 
+  gboolean metrics_enabled;
+
   gboolean insecure_shared_user; /* start although the three processes are not of three users */
   const char *front_user, *verifier_user, *keyholder_user;
 } KmsConfig;

@@ -88,7 +88,8 @@ static gboolean run(const char *config_path, GError **error) {
   g_autofree char *bootstrap_info = NULL;
   if (!make_keys(config, keyholder, error) || !lifecycle_open(config, keyholder, &material, &bootstrap_info, error))
     return FALSE;
-  KmsService service = {config, keyholder, verifier, &material, bootstrap_info};
+  g_autofree KmsMetrics *metrics = g_new0(KmsMetrics, 1);
+  KmsService service = {config, keyholder, verifier, &material, bootstrap_info, metrics};
   return serve(&service, error);
 }
 

@@ -196,5 +196,8 @@ PrpcRouter *kms_service_router(KmsService *service) {
   prpc_router_header(router, version);
   prpc_router_mount(router, "/prpc", methods);
   prpc_router_route(router, "GET", "/health", 0, answer_health, NULL);
+  prpc_router_observe(router, kms_metrics_count, service->metrics);
+  if (service->config->metrics_enabled)
+    prpc_router_route(router, "GET", "/metrics", 0, kms_metrics_answer, service->metrics);
   return router;
 }

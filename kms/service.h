@@ -4,6 +4,7 @@
 
 #include "kms/config.h"
 #include "kms/keyholder_client.h"
+#include "kms/metrics.h"
 #include "kms/verifier_client.h"
 
 #include "prpc/server.h"
@@ -16,9 +17,10 @@ typedef struct {
   VerifierClient *verifier;
   KeyholderMaterial *material;
   const char *bootstrap_info; /* JSON text, or "" */
+  KmsMetrics *metrics;
 } KmsService;
 
-/* Routes /prpc and /health, with X-App-Version on every answer. `service` must outlive the router. */
+/* Routes /prpc, /health and, unless switched off, /metrics, with X-App-Version on every answer. `service` must outlive the router. */
 PrpcRouter *kms_service_router(KmsService *service);
 /* For the listener: judges a client certificate's evidence before any body is read. The identity is the certificate's
  * DER (GBytes) when it carries evidence, else NULL. `user_data` is the KmsService. */

@@ -120,6 +120,8 @@ static void answer(PrpcConnection *connection) {
   gboolean body_unread = http1_head_has_body(request->head) && !request->body;
   connection->keep_alive = connection->keep_alive && !body_unread && !connection->server->stopping;
   prpc_request_write_answer(request, connection->out, connection->keep_alive);
+  if (request->router->observer)
+    request->router->observer(request->target.method, request->status, request->router->observer_data);
   start_write(connection);
 }
 

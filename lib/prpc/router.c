@@ -66,6 +66,11 @@ void prpc_router_filter(PrpcRouter *router, PrpcFilter filter, gpointer user_dat
   router->filter_data = user_data;
 }
 
+void prpc_router_observe(PrpcRouter *router, PrpcObserver observer, gpointer user_data) {
+  router->observer = observer;
+  router->observer_data = user_data;
+}
+
 void prpc_router_header(PrpcRouter *router, const char *header) { g_ptr_array_add(router->headers, g_strdup(header)); }
 
 /* HEAD is run as GET. */

@@ -19,6 +19,8 @@ struct PrpcRouter {
   GPtrArray *routes;  /* of PrpcRouteEntry * */
   PrpcFilter filter;
   gpointer filter_data;
+  PrpcObserver observer;
+  gpointer observer_data;
 };
 
 /* Exactly one of `service` and `route` is set, or `status` tells which page to answer. */

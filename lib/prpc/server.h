@@ -91,6 +91,10 @@ void prpc_router_mount(PrpcRouter *router, const char *mount, PrpcService *servi
 void prpc_router_route(PrpcRouter *router, const char *methods, const char *path, gsize max_body, PrpcRoute route,
                        gpointer user_data);
 void prpc_router_filter(PrpcRouter *router, PrpcFilter filter, gpointer user_data);
+/* Told of every whole answer that goes out, also one given before any handler ran: `method` as in prpc_call_method(), NULL
+ * when the request names none. Called on the event loop's thread: it must not wait. */
+typedef void (*PrpcObserver)(const char *method, int status, gpointer user_data);
+void prpc_router_observe(PrpcRouter *router, PrpcObserver observer, gpointer user_data);
 /* A header ("Name: value") sent with every answer. */
 void prpc_router_header(PrpcRouter *router, const char *header);
 void prpc_router_free(PrpcRouter *router);
