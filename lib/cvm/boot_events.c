@@ -16,7 +16,8 @@ static gboolean emit_bytes(TdxPlatform *platform, const char *name, GBytes *payl
 
 gboolean boot_events_identity(TdxPlatform *platform, const AppCompose *compose, const InstanceInfo *info,
                               GError **error) {
-  return tdx_emit_event(platform, "system-preparing", NULL, 0, error) &&
+  return (compose->event_log_version == 1 || tdx_choose_event_version(platform, compose->event_log_version, error)) &&
+         tdx_emit_event(platform, "system-preparing", NULL, 0, error) &&
          emit_bytes(platform, "app-id", info->app_id, error) &&
          tdx_emit_event(platform, "compose-hash", compose->hash, sizeof compose->hash, error) &&
          emit_bytes(platform, "instance-id", info->instance_id, error) &&

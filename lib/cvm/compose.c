@@ -59,10 +59,23 @@ static gboolean check_manifest_version(const json_t *root, GError **error) {
 
 /* An explicit null is allowed only where the reference allows it. */
 static gboolean check_nulls(const json_t *root, GError **error) {
-  static const char *const members[] = {
-      "name",       "runner",          "pre_launch_script", "init_script",     "features",       "kms_enabled",
-      "swap_size",  "gateway_enabled", "tproxy_enabled",    "public_logs",     "public_sysinfo", "public_tcbinfo",
-      "secure_time", "allowed_envs",   "no_instance_id",    "key_provider_id", "local_key_provider_enabled"};
+  static const char *const members[] = {"name",
+                                        "runner",
+                                        "pre_launch_script",
+                                        "init_script",
+                                        "features",
+                                        "kms_enabled",
+                                        "swap_size",
+                                        "gateway_enabled",
+                                        "tproxy_enabled",
+                                        "public_logs",
+                                        "public_sysinfo",
+                                        "public_tcbinfo",
+                                        "secure_time",
+                                        "allowed_envs",
+                                        "no_instance_id",
+                                        "key_provider_id",
+                                        "local_key_provider_enabled"};
   for (guint i = 0; i < G_N_ELEMENTS(members); i++)
     if (json_is_null(json_object_get(root, members[i]))) {
       g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, WHAT ".%s: null is not possible here", members[i]);
@@ -79,12 +92,15 @@ static gboolean refuse_newer_members(const json_t *root, GError **error) {
     if (value && !json_is_null(value))
       return not_implemented(error, members[i]);
   }
-  guint64 log_version;
-  if (!json_get_uint_or(root, "event_log_version", 1, G_MAXUINT32, &log_version, WHAT, error))
+  return !json_is_array(json_object_get(root, "init_script")) || not_implemented(error, "init_script as an array");
+}
+
+static gboolean parse_event_log_version(const json_t *root, AppCompose *compose, GError **error) {
+  guint64 version;
+  if (!json_get_uint_or(root, "event_log_version", 1, G_MAXUINT32, &version, WHAT, error))
     return FALSE;
-  if (json_is_array(json_object_get(root, "init_script")))
-    return not_implemented(error, "init_script as an array");
-  return log_version == 1 || not_implemented(error, "event_log_version other than 1");
+  compose->event_log_version = (guint)version;
+  return version == 1 || version == 2 || invalid(error, "event_log_version is neither 1 nor 2");
 }
 
 static gboolean copy_optional(const json_t *root, const char *key, char **out, GError **error) {
@@ -185,16 +201,17 @@ AppCompose *app_compose_parse(const char *text, gsize len, GError **error) {
   compose->text = g_strndup(text, len);
   digest_sha256(text, len, compose->hash);
   if (!check_manifest_version(root, error) || !check_nulls(root, error) || !refuse_newer_members(root, error) ||
-      !parse_texts(root, compose, error) || !parse_flags(root, compose, error) ||
-      !parse_key_provider(root, compose, error) || !parse_swap(root, compose, error) ||
-      !parse_envs(root, compose, error))
+      !parse_event_log_version(root, compose, error) || !parse_texts(root, compose, error) ||
+      !parse_flags(root, compose, error) || !parse_key_provider(root, compose, error) ||
+      !parse_swap(root, compose, error) || !parse_envs(root, compose, error))
     return NULL;
   return g_steal_pointer(&compose);
 }
 
 gboolean app_compose_check_supported(const AppCompose *compose, GError **error) {
   if (compose->key_provider == KEY_PROVIDER_LOCAL || compose->key_provider == KEY_PROVIDER_TPM)
-    return not_implemented(error, compose->key_provider == KEY_PROVIDER_TPM ? "key_provider tpm" : "key_provider local");
+    return not_implemented(error,
+                           compose->key_provider == KEY_PROVIDER_TPM ? "key_provider tpm" : "key_provider local");
   if (!compose->storage_fs || g_ascii_strcasecmp(compose->storage_fs, "ext4") == 0)
     return TRUE;
   return g_ascii_strcasecmp(compose->storage_fs, "zfs") == 0 ? not_implemented(error, "storage_fs zfs")

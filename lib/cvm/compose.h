@@ -28,7 +28,8 @@ typedef struct {
   KeyProviderKind key_provider; /* resolved from key_provider and the older booleans */
   GBytes *key_provider_id;      /* empty: not pinned */
   char **allowed_envs;
-  guint64 swap_size; /* bytes */
+  guint64 swap_size;       /* bytes */
+  guint event_log_version; /* digest rule of runtime events, 1 or 2 */
 } AppCompose;
 
 /* Error INVALID with the member's name; NOT_IMPLEMENTED for features of newer manifests. */

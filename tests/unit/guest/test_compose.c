@@ -62,11 +62,18 @@ static void test_members(void) {
 }
 
 static void test_refused(void) {
-  static const char *const members[] = {
-      ",\"public_logs\":\"yes\"",       ",\"swap_size\":\"1.5G\"",      ",\"swap_size\":-1",
-      ",\"key_provider\":\"x\"",        ",\"key_provider_id\":\"0xab\"", ",\"allowed_envs\":\"A\"",
-      ",\"allowed_envs\":[1]",          ",\"name\":\"again\"",          ",\"docker_compose_file\":7",
-      ",\"pre_launch_script\":[\"a\"]", ",\"secure_time\":1",           ",\"features\":{}"};
+  static const char *const members[] = {",\"public_logs\":\"yes\"",
+                                        ",\"swap_size\":\"1.5G\"",
+                                        ",\"swap_size\":-1",
+                                        ",\"key_provider\":\"x\"",
+                                        ",\"key_provider_id\":\"0xab\"",
+                                        ",\"allowed_envs\":\"A\"",
+                                        ",\"allowed_envs\":[1]",
+                                        ",\"name\":\"again\"",
+                                        ",\"docker_compose_file\":7",
+                                        ",\"pre_launch_script\":[\"a\"]",
+                                        ",\"secure_time\":1",
+                                        ",\"features\":{}"};
   for (guint i = 0; i < G_N_ELEMENTS(members); i++) {
     g_autoptr(GError) error = NULL;
     g_assert_null(parse_with(members[i], &error));
@@ -87,7 +94,7 @@ static void test_refused(void) {
 
 static void test_newer(void) {
   static const char *const members[] = {",\"requirements\":{}", ",\"verity_volumes\":[]", ",\"port_policy\":{}",
-                                        ",\"event_log_version\":2", ",\"init_script\":[\"a\"]"};
+                                        ",\"init_script\":[\"a\"]"};
   for (guint i = 0; i < G_N_ELEMENTS(members); i++) {
     g_autoptr(GError) error = NULL;
     g_assert_null(parse_with(members[i], &error));
@@ -99,6 +106,17 @@ static void test_newer(void) {
   g_autoptr(AppCompose) accepted =
       parse("{\"manifest_version\":\" 2 \",\"name\":\"a\",\"runner\":\"bash\",\"event_log_version\":1}", NULL);
   g_assert_nonnull(accepted);
+  g_assert_cmpuint(accepted->event_log_version, ==, 1);
+}
+
+static void test_event_log_version(void) {
+  g_autoptr(AppCompose) unset = parse_with("", NULL), second = parse_with(",\"event_log_version\":2", NULL);
+  g_assert_cmpuint(unset->event_log_version, ==, 1);
+  g_assert_cmpuint(second->event_log_version, ==, 2);
+  g_autoptr(GError) error = NULL;
+  g_assert_null(parse_with(",\"event_log_version\":3", &error));
+  g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID);
+  g_assert_null(parse_with(",\"event_log_version\":0", NULL));
 }
 
 static void test_sys_config(void) {
@@ -177,6 +195,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/compose/members", test_members);
   g_test_add_func("/compose/refused", test_refused);
   g_test_add_func("/compose/newer", test_newer);
+  g_test_add_func("/compose/event-log-version", test_event_log_version);
   g_test_add_func("/compose/sys-config", test_sys_config);
   g_test_add_func("/compose/instance-info", test_instance_info);
   g_test_add_func("/identity/kms", test_identity);

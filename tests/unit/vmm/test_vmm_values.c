@@ -193,7 +193,6 @@ static void test_compose_beyond_the_guest(void) {
       {"\"verity_volumes\":[]", "verity_volumes"},
       {"\"port_policy\":{}", "port_policy"},
       {"\"init_script\":[\"a\"]", "init_script"},
-      {"\"event_log_version\":2", "event_log_version"},
       {"\"storage_fs\":\"ZFS\"", "storage_fs"},
       {"\"key_provider\":\"local\"", "key_provider"},
       {"\"key_provider\":\"tpm\"", "key_provider"},
