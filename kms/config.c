@@ -44,6 +44,7 @@ static const char defaults[] =
     "address = \"0.0.0.0\"\n"
     "port = 8000\n"
     "token = \"\"\n"
+    "plain_handover = false\n"
     "[core.metrics]\n"
     "enabled = true\n"
     "[core.attestation]\n"
@@ -180,6 +181,7 @@ static gboolean read_onboard(KmsConfig *config, GError **error) {
   if (!config_get_bool(config->layers, "core.onboard.enabled", &config->onboard_enabled, error) ||
       !config_get_string(config->layers, "core.onboard.auto_bootstrap_domain", &config->auto_bootstrap_domain, error) ||
       !config_get_string(config->layers, "core.onboard.token", &config->onboard_token, error) ||
+      !config_get_bool(config->layers, "core.onboard.plain_handover", &config->plain_handover, error) ||
       !config_get_bool(config->layers, "core.onboard.quote_enabled", &config->quote_enabled, error) ||
       !config_get_bool(config->layers, "core.attest_rpc_cert", &attest_rpc_cert, error) ||
       !get_address(config->layers, "core.onboard", &config->onboard_address, error))
@@ -272,6 +274,8 @@ void kms_config_warn(const KmsConfig *config) {
     log_warn("DEVELOPMENT ONLY: auth_api type \"dev\" gives keys to every attested app; nobody is asked");
   if (config->insecure_shared_user)
     log_warn("INSECURE: core.isolation.insecure_shared_user is set: front, verifier and key holder may run as one user");
+  if (config->plain_handover)
+    log_warn("INSECURE: core.onboard.plain_handover is set: root keys that another KMS asks for pass through the front");
   if (!config->verify_image)
     log_warn("DEVELOPMENT ONLY: core.image.verify is false: any software may claim to be any image");
   if (!config->quote_enabled)

@@ -36,6 +36,7 @@ typedef struct {
   gboolean onboard_enabled;
   const char *auto_bootstrap_domain; /* "" for none */
   const char *onboard_token;         /* "": whoever comes first decides */
+  gboolean plain_handover;           /* other KMSs may have root keys the reference's way, unsealed */
   char *onboard_address;             /* "IP:PORT" */
   gboolean quote_enabled;            /* evidence in the KMS's own certificate; says nothing about others */
 

@@ -58,22 +58,25 @@ static char *find_program(const char *name, GError **error) {
 }
 
 /* `fds` become the descriptors 3, 4, ... of the child; everything else of ours is closed by exec. */
-static gboolean spawn(const char *name, const char *first, const char *second, const int *fds, guint n_fds,
-                      GError **error) {
+static gboolean spawn(const char *name, const char *const *arguments, const int *fds, guint n_fds, GError **error) {
   g_autofree char *program = find_program(name, error);
   if (!program)
     return FALSE;
   const char *level = g_getenv("RUST_LOG");
   g_autofree char *log_setting = g_strdup_printf("RUST_LOG=%s", level ? level : "");
   char *env[] = {log_setting, NULL};
-  char *argv[] = {program, (char *)first, (char *)second, NULL};
+  g_autoptr(GPtrArray) argv = g_ptr_array_new();
+  g_ptr_array_add(argv, program);
+  for (; *arguments; arguments++)
+    g_ptr_array_add(argv, (gpointer)*arguments);
+  g_ptr_array_add(argv, NULL);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   for (guint i = 0; i < n_fds; i++)
     posix_spawn_file_actions_adddup2(&actions, fds[i], STDERR_FILENO + 1 + (int)i);
   pid_t pid;
-  int result = posix_spawn(&pid, program, &actions, NULL, argv, env);
+  int result = posix_spawn(&pid, program, &actions, NULL, (char **)argv->pdata, env);
   posix_spawn_file_actions_destroy(&actions);
   if (result == 0)
     return TRUE;
@@ -83,7 +86,9 @@ static gboolean spawn(const char *name, const char *first, const char *second, c
 
 static gboolean start_keyholder(const KmsConfig *config, int to_front, int to_verifier, GError **error) {
   const int fds[] = {to_front, to_verifier};
-  return spawn("dstack-kms-keyholder", config->cert_dir, config->keyholder_user, fds, G_N_ELEMENTS(fds), error);
+  const char *const arguments[] = {config->cert_dir, config->keyholder_user,
+                                   config->plain_handover ? KMS_PLAIN_HANDOVER : KMS_SEALED_HANDOVER, NULL};
+  return spawn("dstack-kms-keyholder", arguments, fds, G_N_ELEMENTS(fds), error);
 }
 
 static gboolean start_verifier(const char *config_path, int to_keyholder, const int *lane_ends, guint n_lanes,
@@ -92,7 +97,8 @@ static gboolean start_verifier(const char *config_path, int to_keyholder, const 
   g_autofree char *count = g_strdup_printf("%u", n_lanes);
   fds[0] = to_keyholder;
   memcpy(fds + 1, lane_ends, n_lanes * sizeof *lane_ends);
-  return spawn("dstack-kms-verifier", config_path ? config_path : "", count, fds, n_lanes + 1, error);
+  const char *const arguments[] = {config_path ? config_path : "", count, NULL};
+  return spawn("dstack-kms-verifier", arguments, fds, n_lanes + 1, error);
 }
 
 static gboolean open_lanes(KmsHelpers *helpers, int *lane_ends, GError **error) {

@@ -162,3 +162,37 @@ gboolean keyholder_client_app_keys(KeyholderClient *client, const guint8 grant[K
   reader_copy(&body, out->k256_signature, sizeof out->k256_signature);
   return reader_finish(&body, "app keys", error);
 }
+
+GBytes *keyholder_client_sealed_root(KeyholderClient *client, const guint8 grant[KMS_GRANT_SIZE],
+                                     const guint8 recipient[KMS_RECIPIENT_SIZE], GBytes *signature, GError **error) {
+  g_autoptr(WireBuffer) request = wire_buffer_new(KEYHOLDER_SEALED_ROOT);
+  wire_put_fixed(request, grant, KMS_GRANT_SIZE);
+  wire_put_fixed(request, recipient, KMS_RECIPIENT_SIZE);
+  wire_put_bytes(request, signature);
+  g_autoptr(WireBuffer) answer = call(client, request, error);
+  if (!answer)
+    return NULL;
+  Reader body = wire_body(answer);
+  g_autoptr(GBytes) sealed = wire_get_bytes(&body, KMS_MAX_SEALED);
+  return reader_finish(&body, "sealed root keys", error) ? g_steal_pointer(&sealed) : NULL;
+}
+
+void keyholder_root_keys_clear(KeyholderRootKeys *keys) {
+  g_clear_pointer(&keys->temp_ca_key, secret_free);
+  g_clear_pointer(&keys->root_ca_key, secret_free);
+  g_clear_pointer(&keys->k256, secret_free);
+}
+
+gboolean keyholder_client_plain_root(KeyholderClient *client, const guint8 grant[KMS_GRANT_SIZE],
+                                     KeyholderRootKeys *out, GError **error) {
+  g_autoptr(WireBuffer) request = wire_buffer_new(KEYHOLDER_PLAIN_ROOT);
+  wire_put_fixed(request, grant, KMS_GRANT_SIZE);
+  g_autoptr(WireBuffer) answer = call(client, request, error);
+  if (!answer)
+    return FALSE;
+  Reader body = wire_body(answer);
+  out->temp_ca_key = wire_get_secret(&body, KMS_MAX_PEM);
+  out->root_ca_key = wire_get_secret(&body, KMS_MAX_PEM);
+  out->k256 = take_key(&body);
+  return reader_finish(&body, "root keys", error);
+}

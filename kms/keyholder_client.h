@@ -69,3 +69,17 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KeyholderAppKeys, keyholder_app_keys_clear)
 /* Only for a grant that the verifier gave, once. */
 gboolean keyholder_client_app_keys(KeyholderClient *client, const guint8 grant[KMS_GRANT_SIZE], KeyholderAppKeys *out,
                                    GError **error);
+
+/* Only for a grant that the verifier gave to a KMS, once. Sealed to `recipient`, whom the key of the KMS's certificate
+ * signed for. */
+GBytes *keyholder_client_sealed_root(KeyholderClient *client, const guint8 grant[KMS_GRANT_SIZE],
+                                     const guint8 recipient[KMS_RECIPIENT_SIZE], GBytes *signature, GError **error);
+typedef struct {
+  Secret *temp_ca_key, *root_ca_key; /* PEM */
+  Secret *k256;
+} KeyholderRootKeys;
+void keyholder_root_keys_clear(KeyholderRootKeys *keys);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KeyholderRootKeys, keyholder_root_keys_clear)
+/* The same unsealed. Error DENIED unless core.onboard.plain_handover is set. */
+gboolean keyholder_client_plain_root(KeyholderClient *client, const guint8 grant[KMS_GRANT_SIZE],
+                                     KeyholderRootKeys *out, GError **error);

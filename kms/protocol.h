@@ -16,7 +16,14 @@
 #define KMS_INSTANCE_ID_SIZE 20
 #define KMS_GRANT_SIZE 16
 #define KMS_DERIVED_KEY_SIZE 32
+#define KMS_RECIPIENT_SIZE 32
+/* What the key of a client certificate signs, followed by the X25519 key that root keys shall be sealed to. */
+#define KMS_RECIPIENT_LABEL "dstack-kms-handover-recipient-v1:"
 #define KMS_IMAGE_HASH_SIZE 32
+
+/* The key holder's third argument, one of both. */
+#define KMS_PLAIN_HANDOVER "plain-handover"
+#define KMS_SEALED_HANDOVER "sealed-handover"
 
 /* Bounds of the fields that vary. */
 #define KMS_MAX_DOMAIN 253
@@ -27,6 +34,7 @@
 #define KMS_MAX_CSR (10 * 1024 * 1024)
 #define KMS_MAX_VM_CONFIG (1024 * 1024)
 #define KMS_MAX_NAME 1024
+#define KMS_MAX_SEALED (8 * 1024)
 #define KMS_MAX_ALT_NAMES 64
 #define KMS_MAX_BOOTSTRAP_INFO (24 * 1024 * 1024)
 #define KMS_MAX_SEALED_REQUEST 4096 /* a whole request of the front to the sealed key holder */
@@ -56,6 +64,12 @@ enum {
   KEYHOLDER_ENV_KEY = 16,
   /* grant fixed 16 -> disk fixed 32, env fixed 32, k256 fixed 32, k256_signature fixed 65 */
   KEYHOLDER_APP_KEYS,
+  /* grant fixed 16, recipient fixed 32, signature blob -> sealed blob. The grant must be of KEYHOLDER_GRANT_ROOT, and
+   * the signature of the key that it names: what is sealed is of no use to anyone but that KMS. */
+  KEYHOLDER_SEALED_ROOT,
+  /* grant fixed 16 -> temp_ca_key secret, root_ca_key secret, k256 fixed 32. The reference's way; refused unless the
+   * configuration allows it (core.onboard.plain_handover). */
+  KEYHOLDER_PLAIN_ROOT,
 };
 
 /* Verifier -> key holder, only after sealing. */
@@ -67,6 +81,9 @@ enum {
    * text..., server_auth u8, client_auth u8, quote blob, event_log blob, attestation blob, app_info blob (each empty:
    * none), not_before u64, not_after u64 (Unix seconds, 0: not asked for) -> chain: leaf text, app CA text */
   KEYHOLDER_SIGN_LEAF,
+  /* spki fixed 91 (P-256, of the client certificate whose evidence verified) -> grant fixed 16. "This is a KMS, proven and
+   * allowed now": good for one answer with root keys. */
+  KEYHOLDER_GRANT_ROOT,
 };
 #define KMS_GRANT_SECONDS 30
 #define KMS_MAX_GRANTS 256
@@ -83,4 +100,6 @@ enum {
   VERIFIER_CLEAR_IMAGES,
   /* -> gateway_app_id text, has_chain u8, contract text, chain_id u64, implementation text */
   VERIFIER_AUTH_INFO,
+  /* certificate blob, vm_config text -> grant fixed 16, of KEYHOLDER_GRANT_ROOT */
+  VERIFIER_AUTHORIZE_KMS,
 };

@@ -1,5 +1,6 @@
 #include "kms/service.h"
 
+#include "kms/kms_key.h"
 #include "kms/long_version.h"
 
 #include "base/error.h"
@@ -185,6 +186,7 @@ static void set_limits(PrpcService *methods, const KmsConfig *config) {
 PrpcRouter *kms_service_router(KmsService *service) {
   PrpcService *methods = prpc_service_new(&kms__kms__descriptor, "KMS.", service);
   prpc_service_handle(methods, "GetAppKey", get_app_key);
+  prpc_service_handle(methods, "GetKmsKey", kms_key_answer);
   prpc_service_handle(methods, "GetAppEnvEncryptPubKey", get_env_key);
   prpc_service_handle(methods, "GetMeta", get_meta);
   prpc_service_handle(methods, "GetTempCaCert", get_temp_ca_cert);

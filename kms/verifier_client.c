@@ -58,6 +58,19 @@ gboolean verifier_client_authorize(VerifierClient *client, GBytes *certificate, 
   return reader_finish(&body, "authorization", error);
 }
 
+gboolean verifier_client_authorize_kms(VerifierClient *client, GBytes *certificate, const char *vm_config,
+                                       guint8 grant[KMS_GRANT_SIZE], GError **error) {
+  g_autoptr(WireBuffer) request = wire_buffer_new(VERIFIER_AUTHORIZE_KMS);
+  wire_put_bytes(request, certificate);
+  wire_put_text(request, vm_config);
+  g_autoptr(WireBuffer) answer = call(client, request, error);
+  if (!answer)
+    return FALSE;
+  Reader body = wire_body(answer);
+  reader_copy(&body, grant, KMS_GRANT_SIZE);
+  return reader_finish(&body, "authorization", error);
+}
+
 gboolean verifier_client_sign(VerifierClient *client, guint version, GBytes *csr, GBytes *signature,
                               const char *vm_config, char **leaf, char **app_ca, GError **error) {
   g_autoptr(WireBuffer) request = wire_buffer_new(VERIFIER_SIGN_CERT);

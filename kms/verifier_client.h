@@ -24,6 +24,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AppAuthorization, app_authorization_clear)
 gboolean verifier_client_authorize(VerifierClient *client, GBytes *certificate, const char *vm_config,
                                    AppAuthorization *out, GError **error);
 
+/* For a KMS that asks for the root keys; `grant` is for keyholder_client_sealed_root() or ..._plain_root(). */
+gboolean verifier_client_authorize_kms(VerifierClient *client, GBytes *certificate, const char *vm_config,
+                                       guint8 grant[KMS_GRANT_SIZE], GError **error);
+
 /* `csr` and `signature` as received. The PEM results are freed with g_free(). */
 gboolean verifier_client_sign(VerifierClient *client, guint version, GBytes *csr, GBytes *signature,
                               const char *vm_config, char **leaf, char **app_ca, GError **error);

@@ -36,16 +36,16 @@ void grant_table_add(GrantTable *table, const KeyGrant *grant, gint64 now_us, gu
   slot->grant = *grant;
 }
 
-gboolean grant_table_take(GrantTable *table, const guint8 name[KMS_GRANT_SIZE], gint64 now_us, KeyGrant *out,
-                          GError **error) {
+gboolean grant_table_take(GrantTable *table, GrantKind kind, const guint8 name[KMS_GRANT_SIZE], gint64 now_us,
+                          KeyGrant *out, GError **error) {
   for (guint i = 0; i < KMS_MAX_GRANTS; i++) {
     Slot *slot = &table->slots[i];
     if (slot->expires_us == 0 || !bytes_equal_constant_time(slot->name, name, KMS_GRANT_SIZE))
       continue;
-    gboolean in_time = now_us < slot->expires_us;
+    gboolean good = now_us < slot->expires_us && slot->grant.kind == kind;
     *out = slot->grant;
     *slot = (Slot){0};
-    if (in_time)
+    if (good)
       return TRUE;
     break;
   }

@@ -3,12 +3,20 @@
 
 #include "kms/protocol.h"
 
+#include "crypto/p256.h"
+
 #include <glib.h>
 
+typedef enum { GRANT_APP_KEYS, GRANT_ROOT_KEYS } GrantKind;
+
 typedef struct {
+  GrantKind kind;
+  /* GRANT_APP_KEYS */
   guint8 app_id[KMS_APP_ID_SIZE];
   gboolean has_instance_id;
   guint8 instance_id[KMS_INSTANCE_ID_SIZE];
+  /* GRANT_ROOT_KEYS: who may have them */
+  guint8 spki[P256_SPKI_SIZE];
 } KeyGrant;
 
 typedef struct GrantTable GrantTable;
@@ -18,6 +26,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GrantTable, grant_table_free)
 
 /* `now_us` is monotonic time in microseconds. When the table is full the oldest grant goes. `name` is random. */
 void grant_table_add(GrantTable *table, const KeyGrant *grant, gint64 now_us, guint8 name[KMS_GRANT_SIZE]);
-/* Takes the grant out. Error DENIED: unknown, used or expired. */
-gboolean grant_table_take(GrantTable *table, const guint8 name[KMS_GRANT_SIZE], gint64 now_us, KeyGrant *out,
-                          GError **error);
+/* Takes the grant out. Error DENIED: unknown, used, expired, or of another kind. */
+gboolean grant_table_take(GrantTable *table, GrantKind kind, const guint8 name[KMS_GRANT_SIZE], gint64 now_us,
+                          KeyGrant *out, GError **error);

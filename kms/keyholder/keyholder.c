@@ -21,6 +21,8 @@ void keyholder_free(KeyHolder *holder) {
   g_free(holder);
 }
 
+void keyholder_allow_plain_handover(KeyHolder *holder) { holder->plain_handover = TRUE; }
+
 static KeyHolderHandler find_handler(KeyHolder *holder, KeyHolderPeer peer, guint8 type) {
   if (holder->sealed)
     return keyholder_sealed_handler(peer, type);

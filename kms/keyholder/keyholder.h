@@ -15,6 +15,9 @@ KeyHolder *keyholder_new(const char *cert_dir, KeyHolderSeal seal, gpointer user
 void keyholder_free(KeyHolder *holder);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KeyHolder, keyholder_free)
 
+/* Also answers KEYHOLDER_PLAIN_ROOT, which shows root keys to the front. */
+void keyholder_allow_plain_handover(KeyHolder *holder);
+
 /* Brings `cert_dir` in order (see kms/keyholder/key_files.h). */
 gboolean keyholder_prepare(KeyHolder *holder, GError **error);
 

@@ -10,6 +10,7 @@ struct KeyHolder {
   KeyHolderSeal seal;
   gpointer seal_data;
   gboolean sealed;
+  gboolean plain_handover; /* root keys may leave as the reference sends them */
   gboolean stored; /* the keys and certificates below are those on disk */
   RootKeys *keys;
   KmsCertificates certificates;

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "crypto/envelope.h"
 #include "crypto/k256.h"
 #include "crypto/x509.h"
 
@@ -12,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -23,8 +25,10 @@ static gboolean warm_up(GError **error) {
   CertSpec spec = {.common_name = "warm-up", .ca_path_len = 0};
   g_autoptr(X509) certificate = cert_build(&spec, key, NULL, key, error);
   g_autoptr(Secret) scalar = k256_generate();
-  guint8 signature[K256_SIGNATURE_SIZE];
-  return certificate && k256_sign_message(scalar, "warm-up", 7, signature, error);
+  guint8 signature[K256_SIGNATURE_SIZE], recipient[X25519_SIZE];
+  x25519_public(secret_peek(scalar), recipient);
+  g_autoptr(GBytes) sealed = envelope_seal(recipient, "warm-up", 7, error);
+  return certificate && sealed && k256_sign_message(scalar, "warm-up", 7, signature, error);
 }
 
 static gboolean seal(gpointer user, GError **error) {
@@ -70,15 +74,17 @@ static gboolean serve(KeyHolder *holder, GError **error) {
   }
 }
 
-static gboolean run(const char *cert_dir, char *user, GError **error) {
+static gboolean run(const char *cert_dir, char *user, gboolean plain_handover, GError **error) {
   g_autoptr(KeyHolder) holder = keyholder_new(cert_dir, seal, user);
+  if (plain_handover)
+    keyholder_allow_plain_handover(holder);
   return sandbox_forbid_network(error) && set_timeouts(KMS_CHANNEL_FRONT, error) &&
          set_timeouts(KMS_CHANNEL_VERIFIER, error) && keyholder_prepare(holder, error) && serve(holder, error);
 }
 
 int main(int argc, char **argv) {
   log_init("dstack-kms-keyholder", LOG_INFO);
-  if (argc != 3) {
+  if (argc != 4) {
     log_error("this program is started by dstack-kms");
     return EXIT_FAILURE;
   }
@@ -87,7 +93,7 @@ int main(int argc, char **argv) {
   (void)signal(SIGINT, SIG_IGN);
   (void)signal(SIGTERM, SIG_IGN);
   g_autoptr(GError) error = NULL;
-  (void)run(argv[1], argv[2], &error); /* only ends with an error */
+  (void)run(argv[1], argv[2], strcmp(argv[3], KMS_PLAIN_HANDOVER) == 0, &error); /* only ends with an error */
   log_info("ends: %s", error->message);
   return EXIT_FAILURE;
 }

@@ -1,4 +1,5 @@
 /* The key holder after it was sealed: what leaves it, and on whose word. */
+#include "kms/keyholder/handover.h"
 #include "kms/keyholder/keyholder_private.h"
 
 #include "base/error.h"
@@ -23,7 +24,7 @@ static gboolean answer_app_keys(KeyHolder *holder, Reader *body, WireBuffer *ans
   KeyGrant grant;
   g_auto(AppSecrets) secrets = {0};
   if (!reader_finish(body, "app keys request", error) ||
-      !grant_table_take(holder->grants, name, g_get_monotonic_time(), &grant, error) ||
+      !grant_table_take(holder->grants, GRANT_APP_KEYS, name, g_get_monotonic_time(), &grant, error) ||
       !app_secrets_derive(holder->keys, grant.app_id, grant.has_instance_id ? grant.instance_id : NULL, &secrets,
                           error))
     return FALSE;
@@ -34,8 +35,14 @@ static gboolean answer_app_keys(KeyHolder *holder, Reader *body, WireBuffer *ans
   return TRUE;
 }
 
+static void put_grant(KeyHolder *holder, const KeyGrant *grant, WireBuffer *answer) {
+  guint8 name[KMS_GRANT_SIZE];
+  grant_table_add(holder->grants, grant, g_get_monotonic_time(), name);
+  wire_put_fixed(answer, name, sizeof name);
+}
+
 static gboolean answer_grant(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error) {
-  KeyGrant grant = {0};
+  KeyGrant grant = {.kind = GRANT_APP_KEYS};
   reader_copy(body, grant.app_id, sizeof grant.app_id);
   guint8 instance_id_len = reader_u8(body);
   reader_copy(body, grant.instance_id, sizeof grant.instance_id);
@@ -44,9 +51,56 @@ static gboolean answer_grant(KeyHolder *holder, Reader *body, WireBuffer *answer
   if (!reader_finish(body, "grant request", error))
     return FALSE;
   grant.has_instance_id = instance_id_len != 0;
+  put_grant(holder, &grant, answer);
+  return TRUE;
+}
+
+static gboolean answer_grant_root(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error) {
+  KeyGrant grant = {.kind = GRANT_ROOT_KEYS};
+  reader_copy(body, grant.spki, sizeof grant.spki);
+  if (!reader_finish(body, "root grant request", error))
+    return FALSE;
+  put_grant(holder, &grant, answer);
+  return TRUE;
+}
+
+static gboolean take_root_grant(KeyHolder *holder, const guint8 *name, KeyGrant *out, GError **error) {
+  return grant_table_take(holder->grants, GRANT_ROOT_KEYS, name, g_get_monotonic_time(), out, error);
+}
+
+static gboolean answer_sealed_root(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error) {
+  guint8 name[KMS_GRANT_SIZE], recipient[KMS_RECIPIENT_SIZE];
+  reader_copy(body, name, sizeof name);
+  reader_copy(body, recipient, sizeof recipient);
+  g_autoptr(GBytes) signature = wire_get_bytes(body, KMS_MAX_NAME);
+  KeyGrant grant;
+  if (!reader_finish(body, "root keys request", error) || !take_root_grant(holder, name, &grant, error) ||
+      !handover_check_recipient(grant.spki, recipient, signature, error))
+    return FALSE;
+  g_autoptr(GBytes) sealed = handover_seal(holder->keys, recipient, error);
+  if (!sealed)
+    return FALSE;
+  wire_put_bytes(answer, sealed);
+  return TRUE;
+}
+
+static gboolean answer_plain_root(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error) {
   guint8 name[KMS_GRANT_SIZE];
-  grant_table_add(holder->grants, &grant, g_get_monotonic_time(), name);
-  wire_put_fixed(answer, name, sizeof name);
+  reader_copy(body, name, sizeof name);
+  KeyGrant grant;
+  if (!reader_finish(body, "root keys request", error) || !take_root_grant(holder, name, &grant, error))
+    return FALSE;
+  if (!holder->plain_handover) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED,
+                "this kms hands its root keys over sealed to a recipient; for a kms that can't ask for that set "
+                "core.onboard.plain_handover here");
+    return FALSE;
+  }
+  g_autoptr(Secret) temp_ca_key = p256_to_pem(holder->keys->temp_ca);
+  g_autoptr(Secret) root_ca_key = p256_to_pem(holder->keys->root_ca);
+  wire_put_secret(answer, temp_ca_key);
+  wire_put_secret(answer, root_ca_key);
+  wire_put_fixed(answer, secret_peek(holder->keys->k256), K256_SCALAR_SIZE);
   return TRUE;
 }
 
@@ -119,8 +173,23 @@ static gboolean answer_sign_leaf(KeyHolder *holder, Reader *body, WireBuffer *an
   return TRUE;
 }
 
+static const struct {
+  KeyHolderPeer peer;
+  guint8 type;
+  KeyHolderHandler handler;
+} sealed_requests[] = {
+    {KEYHOLDER_FROM_FRONT, KEYHOLDER_ENV_KEY, answer_env_key},
+    {KEYHOLDER_FROM_FRONT, KEYHOLDER_APP_KEYS, answer_app_keys},
+    {KEYHOLDER_FROM_FRONT, KEYHOLDER_SEALED_ROOT, answer_sealed_root},
+    {KEYHOLDER_FROM_FRONT, KEYHOLDER_PLAIN_ROOT, answer_plain_root},
+    {KEYHOLDER_FROM_VERIFIER, KEYHOLDER_GRANT, answer_grant},
+    {KEYHOLDER_FROM_VERIFIER, KEYHOLDER_SIGN_LEAF, answer_sign_leaf},
+    {KEYHOLDER_FROM_VERIFIER, KEYHOLDER_GRANT_ROOT, answer_grant_root},
+};
+
 KeyHolderHandler keyholder_sealed_handler(KeyHolderPeer peer, guint8 type) {
-  if (peer == KEYHOLDER_FROM_FRONT)
-    return type == KEYHOLDER_ENV_KEY ? answer_env_key : type == KEYHOLDER_APP_KEYS ? answer_app_keys : NULL;
-  return type == KEYHOLDER_GRANT ? answer_grant : type == KEYHOLDER_SIGN_LEAF ? answer_sign_leaf : NULL;
+  for (guint i = 0; i < G_N_ELEMENTS(sealed_requests); i++)
+    if (sealed_requests[i].peer == peer && sealed_requests[i].type == type)
+      return sealed_requests[i].handler;
+  return NULL;
 }

@@ -98,14 +98,15 @@ char *auth_reply_parse(const char *json, gsize len, GError **error) {
   return NULL;
 }
 
-char *auth_api_allow_app(AuthApi *api, const BootInfo *info, GError **error) {
+char *auth_api_allow(AuthApi *api, AuthQuestion about, const BootInfo *info, GError **error) {
   if (api->type == AUTH_DEV)
     return g_strdup(api->dev_gateway_app_id);
   g_autofree char *question = boot_info_to_json(info, error);
   if (!question)
     return NULL;
   g_autoptr(GError) cause = NULL;
-  g_autoptr(GBytes) answer = exchange(api, "POST", "/bootAuth/app", question, &cause);
+  const char *path = about == AUTH_ASK_KMS ? "/bootAuth/kms" : "/bootAuth/app";
+  g_autoptr(GBytes) answer = exchange(api, "POST", path, question, &cause);
   char *gateway_app_id = NULL;
   if (answer) {
     gsize len;

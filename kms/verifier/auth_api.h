@@ -12,9 +12,10 @@ AuthApi *auth_api_new(const KmsConfig *config, GError **error);
 void auth_api_free(AuthApi *api);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AuthApi, auth_api_free)
 
-/* Asks bootAuth/app. Returns the gateway's app id, to be freed with g_free(). Errors: DENIED "boot denied: <reason>";
+typedef enum { AUTH_ASK_APP, AUTH_ASK_KMS } AuthQuestion;
+/* Asks bootAuth/app or bootAuth/kms. Returns the gateway's app id, to be freed with g_free(). Errors: DENIED "boot denied: <reason>";
  * any failure to get a clear yes or no is an error too. Blocks for at most 30 s. Thread-safe. */
-char *auth_api_allow_app(AuthApi *api, const BootInfo *info, GError **error);
+char *auth_api_allow(AuthApi *api, AuthQuestion about, const BootInfo *info, GError **error);
 
 typedef struct {
   char *gateway_app_id;
@@ -28,6 +29,6 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AuthInfo, auth_info_clear)
 /* Facts for GetMeta. */
 gboolean auth_api_info(AuthApi *api, AuthInfo *out, GError **error);
 
-/* The webhook's answers, for tests: exactly what auth_api_allow_app() and auth_api_info() make of them. */
+/* The webhook's answers, for tests: exactly what auth_api_allow() and auth_api_info() make of them. */
 char *auth_reply_parse(const char *json, gsize len, GError **error);
 gboolean auth_info_parse(const char *json, gsize len, AuthInfo *out, GError **error);

@@ -30,7 +30,7 @@ static WireBuffer *call(KeyholderLink *link, const WireBuffer *request, GError *
   return answer;
 }
 
-/* 20 bytes, whatever `bytes` has: a wrong length must not move the fields behind it. */
+/* `size` bytes, whatever `bytes` has: a wrong length must not move the fields behind it. */
 static gboolean put_identifier(WireBuffer *request, GBytes *bytes, gsize size, GError **error) {
   gsize len;
   const void *data = g_bytes_get_data(bytes, &len);
@@ -40,6 +40,15 @@ static gboolean put_identifier(WireBuffer *request, GBytes *bytes, gsize size, G
   }
   wire_put_fixed(request, data, size);
   return TRUE;
+}
+
+static gboolean take_grant(KeyholderLink *link, const WireBuffer *request, guint8 *grant, GError **error) {
+  g_autoptr(WireBuffer) answer = call(link, request, error);
+  if (!answer)
+    return FALSE;
+  Reader body = wire_body(answer);
+  reader_copy(&body, grant, KMS_GRANT_SIZE);
+  return reader_finish(&body, "grant", error);
 }
 
 gboolean keyholder_link_grant(KeyholderLink *link, GBytes *app_id, GBytes *instance_id, guint8 grant[KMS_GRANT_SIZE],
@@ -53,12 +62,12 @@ gboolean keyholder_link_grant(KeyholderLink *link, GBytes *app_id, GBytes *insta
   wire_put_u8(request, has_instance ? KMS_INSTANCE_ID_SIZE : 0);
   if (!put_identifier(request, has_instance ? instance_id : none, KMS_INSTANCE_ID_SIZE, error))
     return FALSE;
-  g_autoptr(WireBuffer) answer = call(link, request, error);
-  if (!answer)
-    return FALSE;
-  Reader body = wire_body(answer);
-  reader_copy(&body, grant, KMS_GRANT_SIZE);
-  return reader_finish(&body, "grant", error);
+  return take_grant(link, request, grant, error);
+}
+
+gboolean keyholder_link_grant_root(KeyholderLink *link, GBytes *spki, guint8 grant[KMS_GRANT_SIZE], GError **error) {
+  g_autoptr(WireBuffer) request = wire_buffer_new(KEYHOLDER_GRANT_ROOT);
+  return put_identifier(request, spki, P256_SPKI_SIZE, error) && take_grant(link, request, grant, error);
 }
 
 static gboolean put_csr(WireBuffer *request, const RatlsCsr *csr, const LeafExtensions *extensions, GError **error) {

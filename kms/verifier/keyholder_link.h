@@ -16,6 +16,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KeyholderLink, keyholder_link_free)
 /* States that this instance may have its keys now. `instance_id` has 20 bytes or none. Thread-safe, as the next. */
 gboolean keyholder_link_grant(KeyholderLink *link, GBytes *app_id, GBytes *instance_id, guint8 grant[KMS_GRANT_SIZE],
                               GError **error);
+/* States that the KMS whose client certificate has this key (SPKI DER) may have the root keys now. */
+gboolean keyholder_link_grant_root(KeyholderLink *link, GBytes *spki, guint8 grant[KMS_GRANT_SIZE], GError **error);
+
 /* What the leaf shall show; NULL: not that. */
 typedef struct {
   GBytes *quote, *event_log; /* borrowed from the CSR */

@@ -1,23 +1,11 @@
-#include "kms/verifier/verifier.h"
+#include "kms/verifier/verifier_private.h"
 
 #include "kms/protocol.h"
-#include "kms/verifier/auth_api.h"
-#include "kms/verifier/evidence_cache.h"
-#include "kms/verifier/keyholder_link.h"
-#include "kms/verifier/os_image.h"
 #include "kms/verifier/vm_config.h"
 
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/log.h"
-
-struct KmsVerifier {
-  RatlsVerifier *evidence;
-  EvidenceCache *cache;
-  AuthApi *auth;
-  OsImageChecker *images;
-  KeyholderLink *keyholder;
-};
 
 KmsVerifier *kms_verifier_new(const KmsConfig *config, int keyholder_fd, GError **error) {
   g_autoptr(KmsVerifier) verifier = g_new0(KmsVerifier, 1);
@@ -56,18 +44,27 @@ static gboolean answer_check_certificate(KmsVerifier *verifier, Reader *body, Wi
   return TRUE;
 }
 
-/* Everything between proven evidence and a yes: policy first, then the image (spec: kms 7.1). */
-static gboolean authorize(KmsVerifier *verifier, const VerifiedEvidence *evidence, AppInfoMode mode,
-                          const char *vm_config, BootInfo *info, char **gateway_app_id, GError **error) {
+SharedEvidence *verifier_require_evidence(KmsVerifier *verifier, GBytes *certificate, GError **error) {
+  SharedEvidence *shared = NULL;
+  if (!evidence_cache_verify(verifier->cache, verifier->evidence, certificate, &shared, error))
+    return NULL;
+  if (!shared)
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "no attestation provided");
+  return shared;
+}
+
+gboolean verifier_authorize(KmsVerifier *verifier, AuthQuestion about, const VerifiedEvidence *evidence,
+                            AppInfoMode mode, const char *vm_config, BootInfo *info, char **gateway_app_id,
+                            GError **error) {
   guint8 os_image_hash[KMS_IMAGE_HASH_SIZE];
   if (!vm_config_image_hash(vm_config, os_image_hash, error) ||
       !boot_info_from_evidence(evidence, mode, os_image_hash, info, error))
     return FALSE;
-  *gateway_app_id = auth_api_allow_app(verifier->auth, info, error);
+  *gateway_app_id = auth_api_allow(verifier->auth, about, info, error);
   return *gateway_app_id && os_image_check(verifier->images, vm_config, evidence, error);
 }
 
-static void log_decision(const char *what, const BootInfo *info) {
+void verifier_log_decision(const char *what, const BootInfo *info) {
   g_autofree char *app_id = hex_encode_bytes(info->app_id);
   g_autofree char *instance_id = hex_encode_bytes(info->instance_id);
   g_autofree char *image = hex_encode(info->os_image_hash, sizeof info->os_image_hash);
@@ -77,20 +74,17 @@ static void log_decision(const char *what, const BootInfo *info) {
 
 static gboolean grant_keys(KmsVerifier *verifier, GBytes *certificate, const char *vm_config, WireBuffer *answer,
                            GError **error) {
-  g_autoptr(SharedEvidence) shared = NULL;
-  if (!evidence_cache_verify(verifier->cache, verifier->evidence, certificate, &shared, error))
+  g_autoptr(SharedEvidence) shared = verifier_require_evidence(verifier, certificate, error);
+  if (!shared)
     return FALSE;
-  if (!shared) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "no attestation provided");
-    return FALSE;
-  }
   g_auto(BootInfo) info = {0};
   g_autofree char *gateway_app_id = NULL;
   guint8 grant[KMS_GRANT_SIZE];
-  if (!authorize(verifier, evidence_peek(shared), APP_INFO_RUNTIME, vm_config, &info, &gateway_app_id, error) ||
+  if (!verifier_authorize(verifier, AUTH_ASK_APP, evidence_peek(shared), APP_INFO_RUNTIME, vm_config, &info,
+                          &gateway_app_id, error) ||
       !keyholder_link_grant(verifier->keyholder, info.app_id, info.instance_id, grant, error))
     return FALSE;
-  log_decision("keys granted", &info);
+  verifier_log_decision("keys granted", &info);
   wire_put_fixed(answer, grant, sizeof grant);
   wire_put_text(answer, gateway_app_id);
   wire_put_fixed(answer, info.os_image_hash, sizeof info.os_image_hash);
@@ -150,11 +144,13 @@ static gboolean sign(KmsVerifier *verifier, const RatlsCsr *csr, const char *vm_
   g_auto(BootInfo) info = {0};
   g_auto(LeafExtensions) extensions = {0};
   g_autofree char *gateway_app_id = NULL, *leaf = NULL, *app_ca = NULL;
-  if (!evidence || !authorize(verifier, evidence, APP_INFO_BOOT_TIME, vm_config, &info, &gateway_app_id, error) ||
+  if (!evidence ||
+      !verifier_authorize(verifier, AUTH_ASK_APP, evidence, APP_INFO_BOOT_TIME, vm_config, &info, &gateway_app_id,
+                          error) ||
       !choose_extensions(csr, evidence, &info, &extensions, error) ||
       !keyholder_link_sign(verifier->keyholder, info.app_id, csr, &extensions, &leaf, &app_ca, error))
     return FALSE;
-  log_decision("certificate signed", &info);
+  verifier_log_decision("certificate signed", &info);
   wire_put_text(answer, leaf);
   wire_put_text(answer, app_ca);
   return TRUE;
@@ -191,8 +187,6 @@ static gboolean answer_clear_images(KmsVerifier *verifier, Reader *body, WireBuf
          os_image_clear(verifier->images, image_hash, config_hash, error);
 }
 
-typedef gboolean (*VerifierHandler)(KmsVerifier *verifier, Reader *body, WireBuffer *answer, GError **error);
-
 static VerifierHandler find_handler(guint8 type) {
   switch (type) {
   case VERIFIER_CHECK_CERTIFICATE:
@@ -205,6 +199,8 @@ static VerifierHandler find_handler(guint8 type) {
     return answer_clear_images;
   case VERIFIER_AUTH_INFO:
     return answer_auth_info;
+  case VERIFIER_AUTHORIZE_KMS:
+    return verifier_answer_authorize_kms;
   default:
     return NULL;
   }

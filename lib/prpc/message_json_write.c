@@ -15,6 +15,7 @@ static const struct {
   const char *type, *field;
 } omitted_when_empty[] = {
     {"dstack_guest.GetQuoteResponse", "attestation"},
+    {"kms.KmsKeyResponse", "sealed_keys"},
 };
 
 static void write_message(GString *out, const ProtobufCMessage *message);

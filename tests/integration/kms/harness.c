@@ -42,6 +42,8 @@ static void answer_boot_auth(PrpcHttpRequest *request, gpointer user_data) {
   g_atomic_int_inc(&hook->asked);
   GBytes *body = prpc_http_body(request);
   g_mutex_lock(&hook->lock);
+  g_free(hook->last_path);
+  hook->last_path = g_strdup(prpc_http_path(request));
   g_free(hook->last_question);
   hook->last_question = g_strndup(g_bytes_get_data(body, NULL), g_bytes_get_size(body));
   g_mutex_unlock(&hook->lock);
@@ -79,7 +81,7 @@ static void answer_info(PrpcHttpRequest *request, gpointer user_data) {
 static void hook_start(Hook *hook) {
   g_mutex_init(&hook->lock);
   hook->router = prpc_router_new("webhook double");
-  prpc_router_route(hook->router, "POST", "/bootAuth/app", 10 * 1024 * 1024, answer_boot_auth, hook);
+  prpc_router_route(hook->router, "POST", "/bootAuth/*", 10 * 1024 * 1024, answer_boot_auth, hook);
   prpc_router_route(hook->router, "GET", "/", 0, answer_info, hook);
   g_autoptr(GError) error = NULL;
   hook->server = prpc_server_new(4, 64, &error);
@@ -95,6 +97,7 @@ static void hook_stop(Hook *hook) {
   prpc_router_free(hook->router);
   g_free(hook->url);
   g_free(hook->last_question);
+  g_free(hook->last_path);
   g_mutex_clear(&hook->lock);
 }
 
@@ -170,9 +173,17 @@ static gboolean answer_get_quote(PrpcCall *call, const ProtobufCMessage *request
   return TRUE;
 }
 
+static gboolean answer_agent_info(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response,
+                                  gpointer user_data, GError **error) {
+  (void)call, (void)request, (void)user_data, (void)error; /* always the same */
+  prpc_set_string(&((DstackGuest__AppInfo *)response)->vm_config, VM_CONFIG);
+  return TRUE;
+}
+
 static void agent_start(Kms *kms) {
   PrpcService *service = prpc_service_new(&dstack_guest__dstack_guest__descriptor, "", kms);
   prpc_service_handle(service, "GetQuote", answer_get_quote);
+  prpc_service_handle(service, "Info", answer_agent_info);
   kms->agent_router = prpc_router_new("guest agent double");
   prpc_router_mount(kms->agent_router, "", service);
   g_autoptr(GError) error = NULL;
@@ -239,21 +250,42 @@ static void write_measurements(Kms *kms) {
   write_text(dir, name, text);
 }
 
+/* What a KMS's CVM runs, so that its replicas have the same measurements. */
+static void emit_kms_events(TdxPlatform *platform) {
+  guint8 app_id[20], compose_hash[32] = {0};
+  memset(app_id, 0x6b, sizeof app_id);
+  emit(platform, "app-id", app_id, sizeof app_id);
+  emit(platform, "compose-hash", compose_hash, sizeof compose_hash);
+}
+
+TdxPlatform *kms_replica_platform(Kms *kms, guint8 mrtd_byte) {
+  static gint counter;
+  g_autofree char *name = g_strdup_printf("kms-tee-%d", g_atomic_int_add(&counter, 1));
+  TdxPlatform *platform = make_platform(kms, name, mrtd_byte);
+  emit_kms_events(platform);
+  return platform;
+}
+
 Kms *kms_new(void) {
+  g_autoptr(Secret) seed = secret_new_random(32);
+  return kms_new_with_seed(seed);
+}
+
+Kms *kms_new_beside(Kms *other) { return kms_new_with_seed(other->seed); }
+
+Kms *kms_new_with_seed(const Secret *seed) {
   Kms *kms = g_new0(Kms, 1);
   kms->dir = g_dir_make_tmp("dstack-kms-XXXXXX", NULL);
   kms->cert_dir = g_build_filename(kms->dir, "certs", NULL);
   kms->log_path = g_build_filename(kms->dir, "log", NULL);
   kms->image_cache = g_build_filename(kms->dir, "image-cache", NULL);
-  g_autoptr(Secret) seed = secret_new_random(32);
+  kms->seed = secret_copy(seed);
   kms->pki = simulated_pki_new(seed, NULL);
   g_assert_nonnull(kms->pki);
   write_trust(kms);
   write_measurements(kms);
   hook_start(&kms->hook);
-  kms->kms_platform = make_platform(kms, "kms-tee", 0x77);
-  guint8 hash[32] = {0};
-  emit(kms->kms_platform, "compose-hash", hash, sizeof hash);
+  kms->kms_platform = kms_replica_platform(kms, GOOD_IMAGE);
   agent_start(kms);
   kms->port = free_port();
   kms->url = g_strdup_printf("https://127.0.0.1:%u", kms->port);
@@ -389,6 +421,7 @@ void kms_free(Kms *kms) {
   tdx_platform_free(kms->kms_platform);
   ratls_verifier_unref(kms->verifier);
   simulated_pki_free(kms->pki);
+  secret_free(kms->seed);
   g_assert_true(file_remove_tree(kms->dir, NULL) && file_remove_tree(kms->agent_dir, NULL));
   g_free(kms->dir);
   g_free(kms->cert_dir);
@@ -430,9 +463,13 @@ PrpcClient *kms_client(Kms *kms, const char *cert_pem, const Secret *key_pem) {
 }
 
 PrpcClient *kms_attested_client(Kms *kms, TdxPlatform *platform) {
+  g_autoptr(EVP_PKEY) key = p256_generate();
+  return kms_attested_client_with(kms, platform, key);
+}
+
+PrpcClient *kms_attested_client_with(Kms *kms, TdxPlatform *platform, EVP_PKEY *key) {
   g_autoptr(EVP_PKEY) temp_ca_key = NULL;
   g_autoptr(X509) temp_ca = kms_temp_ca(kms, &temp_ca_key);
-  g_autoptr(EVP_PKEY) key = p256_generate();
   g_autoptr(GError) error = NULL;
   g_autoptr(X509) cert = ratls_temp_certificate(platform, key, temp_ca, temp_ca_key, &error);
   g_assert_no_error(error);

@@ -18,7 +18,7 @@ typedef struct {
   gint mode;  /* HookMode, atomic */
   gint asked; /* how often, atomic */
   GMutex lock;
-  char *last_question;
+  char *last_path, *last_question;
   PrpcServer *server;
   PrpcRouter *router;
   char *url;
@@ -31,6 +31,7 @@ typedef struct {
   char *cert_dir;
   char *log_path;
   char *image_cache;
+  Secret *seed;
   SimulatedPki *pki;
   RatlsVerifier *verifier; /* a client's, for the KMS's own evidence */
   Hook hook;
@@ -45,6 +46,9 @@ typedef struct {
 
 /* Makes the directory, trust, webhook and agent. */
 Kms *kms_new(void);
+/* One that trusts the same simulated TEEs. */
+Kms *kms_new_beside(Kms *other);
+Kms *kms_new_with_seed(const Secret *seed);
 /* Ends the process if it runs, checks that no secret of the key files is in the log, and removes everything. */
 void kms_free(Kms *kms);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Kms, kms_free)
@@ -74,6 +78,8 @@ guint16 free_port(void);
 TdxPlatform *kms_client_platform(Kms *kms, guint8 app_byte, guint8 instance_byte, guint8 mrtd_byte);
 /* The same for an app whose id is given. */
 TdxPlatform *kms_client_platform_of(Kms *kms, const guint8 app_id[20], guint8 instance_byte, guint8 mrtd_byte);
+/* A CVM that runs the same KMS. */
+TdxPlatform *kms_replica_platform(Kms *kms, guint8 mrtd_byte);
 #define GOOD_IMAGE 0x11
 /* vm_config whose measurements the image cache knows: those of GOOD_IMAGE. */
 #define VM_CONFIG                                                                                                      \
@@ -84,5 +90,6 @@ TdxPlatform *kms_client_platform_of(Kms *kms, const guint8 app_id[20], guint8 in
 PrpcClient *kms_client(Kms *kms, const char *cert_pem, const Secret *key_pem);
 /* A client with an honest RA-TLS certificate of `platform`. */
 PrpcClient *kms_attested_client(Kms *kms, TdxPlatform *platform);
+PrpcClient *kms_attested_client_with(Kms *kms, TdxPlatform *platform, EVP_PKEY *key);
 /* The KMS's public temp CA, read from its files. */
 X509 *kms_temp_ca(Kms *kms, EVP_PKEY **key);

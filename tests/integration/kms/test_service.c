@@ -354,20 +354,6 @@ static void test_meta(void) {
   g_assert_false(prpc_has_optional(down, "gateway_app_id"));
 }
 
-static void method_not_implemented(const char *method, const ProtobufCMessage *request) {
-  g_autoptr(PrpcClient) client = kms_client(shared, NULL, NULL);
-  g_autoptr(GError) error = NULL;
-  g_autoptr(PrpcMessage) answer = prpc_client_call(client, method, request, &kms__kms_key_response__descriptor, &error);
-  g_assert_null(answer);
-  if (!strstr(error->message, "not implemented yet"))
-    g_error("expected a method that is not implemented, got \"%s\"", error->message);
-}
-
-static void test_not_implemented(void) {
-  Kms__GetKmsKeyRequest get = KMS__GET_KMS_KEY_REQUEST__INIT;
-  method_not_implemented("GetKmsKey", &get.base);
-}
-
 static void test_rpc_certificate(void) {
   g_autofree char *path = g_build_filename(shared->cert_dir, "rpc.crt", NULL);
   g_autofree char *pem = NULL;
@@ -413,7 +399,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/kms/service/bad-csr", test_bad_csr);
   g_test_add_func("/kms/service/env-key", test_env_key);
   g_test_add_func("/kms/service/meta", test_meta);
-  g_test_add_func("/kms/service/not-implemented", test_not_implemented);
   g_test_add_func("/kms/service/rpc-certificate", test_rpc_certificate);
   g_test_add_func("/kms/service/memory", test_memory);
   int result = g_test_run();

@@ -261,7 +261,8 @@ static void test_sealed_has_no_files(Fixture *fixture, gconstpointer data) {
   for (guint8 type = KEYHOLDER_STATE; type <= KEYHOLDER_SEAL; type++)
     expect_error(ask_simple(fixture, type), DSTACK_ERROR_DENIED);
   for (guint type = 0; type < 256; type++)
-    if (type != KEYHOLDER_ENV_KEY && type != KEYHOLDER_APP_KEYS)
+    if (type != KEYHOLDER_ENV_KEY && type != KEYHOLDER_APP_KEYS && type != KEYHOLDER_SEALED_ROOT &&
+        type != KEYHOLDER_PLAIN_ROOT)
       expect_error(ask_simple(fixture, (guint8)type), DSTACK_ERROR_DENIED);
 }
 

@@ -1,0 +1,30 @@
+/* Shared by the answers of the verifier; nobody else includes it. */
+#pragma once
+
+#include "kms/verifier/auth_api.h"
+#include "kms/verifier/evidence_cache.h"
+#include "kms/verifier/keyholder_link.h"
+#include "kms/verifier/os_image.h"
+#include "kms/verifier/verifier.h"
+
+struct KmsVerifier {
+  RatlsVerifier *evidence;
+  EvidenceCache *cache;
+  AuthApi *auth;
+  OsImageChecker *images;
+  KeyholderLink *keyholder;
+};
+
+/* Reads fields from `body`, puts the answer's into `answer`. */
+typedef gboolean (*VerifierHandler)(KmsVerifier *verifier, Reader *body, WireBuffer *answer, GError **error);
+
+/* The verified evidence of a certificate (DER). Error DENIED "no attestation provided", and those of verifying. */
+SharedEvidence *verifier_require_evidence(KmsVerifier *verifier, GBytes *certificate, GError **error);
+/* Everything between proven evidence and a yes: policy first, then the image (spec: kms 7.1). */
+gboolean verifier_authorize(KmsVerifier *verifier, AuthQuestion about, const VerifiedEvidence *evidence,
+                            AppInfoMode mode, const char *vm_config, BootInfo *info, char **gateway_app_id,
+                            GError **error);
+void verifier_log_decision(const char *what, const BootInfo *info);
+
+/* Other KMSs (kms_peer.c). */
+gboolean verifier_answer_authorize_kms(KmsVerifier *verifier, Reader *body, WireBuffer *answer, GError **error);
