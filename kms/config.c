@@ -45,6 +45,13 @@ static const char defaults[] =
     "port = 8000\n"
     "token = \"\"\n"
     "plain_handover = false\n"
+    "[core.admin]\n"
+    "enabled = false\n"
+    "address = \"127.0.0.1\"\n"
+    "port = 8001\n"
+    "auth_token = \"\"\n"
+    "htpasswd_file = \"\"\n"
+    "insecure_no_auth = false\n"
     "[core.metrics]\n"
     "enabled = true\n"
     "[core.attestation]\n"
@@ -145,6 +152,15 @@ static gboolean read_auth(KmsConfig *config, GError **error) {
   return TRUE;
 }
 
+static gboolean read_admin(KmsConfig *config, GError **error) {
+  Config *layers = config->layers;
+  return config_get_bool(layers, "core.admin.enabled", &config->admin_enabled, error) &&
+         get_address(layers, "core.admin", &config->admin_address, error) &&
+         config_get_string(layers, "core.admin.auth_token", &config->admin_token, error) &&
+         config_get_string(layers, "core.admin.htpasswd_file", &config->admin_htpasswd_file, error) &&
+         config_get_bool(layers, "core.admin.insecure_no_auth", &config->admin_insecure_no_auth, error);
+}
+
 /* The reference's default address is the KMS's own port, so there is none here. */
 static gboolean read_image_download(KmsConfig *config, GError **error) {
   if (!get_text_or_null(config->layers, "core.image.download_url", &config->image_download_url, error) ||
@@ -242,7 +258,7 @@ KmsConfig *kms_config_read(Config *layers, GError **error) {
   g_autoptr(KmsConfig) config = g_new0(KmsConfig, 1);
   config->layers = layers;
   if (!config_get_string(layers, "core.cert_dir", &config->cert_dir, error) || !read_rpc(config, error) ||
-      !read_auth(config, error) || !read_image(config, error) || !read_onboard(config, error) ||
+      !read_auth(config, error) || !read_admin(config, error) || !read_image(config, error) || !read_onboard(config, error) ||
       !read_attestation(config, error) || !read_isolation(config, error) ||
       !config_get_bool(layers, "core.metrics.enabled", &config->metrics_enabled, error))
     return NULL;
@@ -263,6 +279,7 @@ void kms_config_free(KmsConfig *config) {
     return;
   g_free(config->rpc_address);
   g_free(config->onboard_address);
+  g_free(config->admin_address);
   g_clear_pointer(&config->limits, g_array_unref);
   config_free(config->layers);
   g_free(config);
@@ -276,6 +293,8 @@ void kms_config_warn(const KmsConfig *config) {
     log_warn("INSECURE: core.isolation.insecure_shared_user is set: front, verifier and key holder may run as one user");
   if (config->plain_handover)
     log_warn("INSECURE: core.onboard.plain_handover is set: root keys that another KMS asks for pass through the front");
+  if (config->admin_enabled && config->admin_insecure_no_auth)
+    log_warn("INSECURE: core.admin.insecure_no_auth is set: whoever reaches http://%s is the administrator", config->admin_address);
   if (!config->verify_image)
     log_warn("DEVELOPMENT ONLY: core.image.verify is false: any software may claim to be any image");
   if (!config->quote_enabled)

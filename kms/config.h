@@ -28,6 +28,11 @@ typedef struct {
 
   const char *admin_token_hash; /* hex SHA-256; NULL: no token is the right one */
 
+  gboolean admin_enabled, admin_insecure_no_auth;
+  char *admin_address;            /* "IP:PORT" */
+  const char *admin_token;        /* core.admin.auth_token; "": see kms/admin.h */
+  const char *admin_htpasswd_file; /* "": none */
+
   gboolean verify_image;
   const char *image_cache_dir;
   const char *image_download_url; /* NULL: nothing is downloaded */

@@ -1,6 +1,7 @@
 /* dstack-kms: the network front. Starts the verifier and the key holder, has the keys opened, and serves. */
 #include "kms/config.h"
 #include "base/footprint.h"
+#include "kms/admin.h"
 #include "kms/helpers.h"
 #include "kms/lifecycle.h"
 #include "kms/long_version.h"
@@ -57,19 +58,29 @@ static gboolean listen_on(PrpcServer *server, KmsService *service, PrpcRouter *r
   return prpc_server_listen(server, config->rpc_address, router, &options, error) != 0;
 }
 
-static gboolean serve(KmsService *service, GError **error) {
+static gboolean listen_for_admin(PrpcServer *server, const KmsConfig *config, PrpcRouter *router, GError **error) {
+  const PrpcListenOptions plain = {0};
+  if (!config->admin_enabled || prpc_server_listen(server, config->admin_address, router, &plain, error) != 0)
+    return TRUE;
+  g_prefix_error(error, "core.admin: ");
+  return FALSE;
+}
+
+static gboolean serve(KmsService *service, KmsAdmin *admin, GError **error) {
   const KmsConfig *config = service->config;
   g_autoptr(PrpcServer) server = prpc_server_new(config->workers, MAX_CONNECTIONS, error);
   if (!server)
     return FALSE;
-  PrpcRouter *router = kms_service_router(service);
+  PrpcRouter *router = kms_service_router(service), *admin_router = kms_admin_router(admin);
   footprint_shed_startup(); /* while /proc is readable */
-  gboolean ready = listen_on(server, service, router, error) && sandbox_drop_privileges(config->front_user, error) &&
+  gboolean ready = listen_on(server, service, router, error) &&
+                   listen_for_admin(server, config, admin_router, error) && sandbox_drop_privileges(config->front_user, error) &&
                    sandbox_enter(SANDBOX_FRONT, error);
   if (ready)
     prpc_server_run(server);
   g_clear_pointer(&server, prpc_server_free); /* before what its handlers use */
   prpc_router_free(router);
+  prpc_router_free(admin_router);
   return ready;
 }
 
@@ -78,6 +89,9 @@ static gboolean run(const char *config_path, GError **error) {
   if (!config)
     return FALSE;
   kms_config_warn(config);
+  g_auto(KmsAdmin) admin = {0};
+  if (!kms_admin_load(config, &admin, error))
+    return FALSE;
   g_autoptr(KmsHelpers) helpers = kms_helpers_start(config, config_path, error);
   if (!helpers)
     return FALSE;
@@ -90,7 +104,8 @@ static gboolean run(const char *config_path, GError **error) {
     return FALSE;
   g_autofree KmsMetrics *metrics = g_new0(KmsMetrics, 1);
   KmsService service = {config, keyholder, verifier, &material, bootstrap_info, metrics};
-  return serve(&service, error);
+  admin.verifier = verifier;
+  return serve(&service, &admin, error);
 }
 
 static gboolean parse_options(int *argc, char ***argv, char **config_path, GError **error) {

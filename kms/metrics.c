@@ -10,8 +10,8 @@ typedef struct {
 } CountedMethod;
 
 static const CountedMethod methods[KMS_METRICS_METHODS] = {
-    {"GetAppKey", TRUE},      {"GetKmsKey", TRUE},       {"SignCert", TRUE},
-    {"GetMeta", FALSE},       {"GetTempCaCert", FALSE},  {"GetAppEnvEncryptPubKey", FALSE},
+    {"GetAppKey", TRUE},        {"GetKmsKey", TRUE},      {"SignCert", TRUE},
+    {"GetMeta", FALSE},         {"GetTempCaCert", FALSE}, {"GetAppEnvEncryptPubKey", FALSE},
     {"ClearImageCache", FALSE}, {"unknown", FALSE}, /* must be the last */
 };
 
