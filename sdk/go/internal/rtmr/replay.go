@@ -22,7 +22,8 @@ const (
 	runtimeEventType = 0x08000001
 )
 
-type event struct {
+// Event is an entry of an event log, bytes in hex.
+type Event struct {
 	IMR          int     `json:"imr"`
 	EventType    uint32  `json:"event_type"`
 	Digest       string  `json:"digest"`
@@ -34,10 +35,15 @@ type event struct {
 
 // Replay computes the four registers, in hex, from the JSON text of an event log.
 func Replay(log string) (map[int]string, error) {
-	var events []event
+	var events []Event
 	if err := json.Unmarshal([]byte(log), &events); err != nil {
 		return nil, fmt.Errorf("failed to parse the event log: %w", err)
 	}
+	return ReplayEvents(events)
+}
+
+// ReplayEvents computes the four registers, in hex, that events lead to.
+func ReplayEvents(events []Event) (map[int]string, error) {
 	values := [registers][]byte{}
 	for i := range values {
 		values[i] = make([]byte, size)
@@ -61,7 +67,7 @@ func Replay(log string) (map[int]string, error) {
 }
 
 // digest returns what the event extended its register with: computed for dstack's own events, else as the log says.
-func (e *event) digest() ([]byte, error) {
+func (e *Event) digest() ([]byte, error) {
 	given, err := hex.DecodeString(e.Digest)
 	if err != nil {
 		return nil, fmt.Errorf("digest: %w", err)
@@ -80,7 +86,7 @@ func (e *event) digest() ([]byte, error) {
 	return computed[:], nil
 }
 
-func (e *event) preimage() ([]byte, error) {
+func (e *Event) preimage() ([]byte, error) {
 	payload, err := hex.DecodeString(e.EventPayload)
 	if err != nil {
 		return nil, fmt.Errorf("event_payload: %w", err)
