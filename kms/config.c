@@ -27,6 +27,8 @@ static const char defaults[] =
     "[core]\n"
     "cert_dir = \"/etc/kms/certs\"\n"
     "attest_rpc_cert = true\n"
+    "enforce_self_authorization = true\n"
+    "site_name = \"\"\n"
     "[core.image]\n"
     "verify = true\n"
     "cache_dir = \"/usr/share/dstack/images\"\n"
@@ -45,6 +47,8 @@ static const char defaults[] =
     "port = 8000\n"
     "token = \"\"\n"
     "plain_handover = false\n"
+    "expected_ca_pubkey = \"\"\n"
+    "expected_k256_pubkey = \"\"\n"
     "[core.admin]\n"
     "enabled = false\n"
     "address = \"127.0.0.1\"\n"
@@ -67,7 +71,6 @@ static const char *const accepted_keys[] = {"default",
                                             "rpc.temp_dir",
                                             "rpc.log_level",
                                             "core.subject_postfix",
-                                            "core.site_name",
                                             "core.onboard.workers",
                                             NULL};
 
@@ -137,6 +140,9 @@ static gboolean read_rpc(KmsConfig *config, GError **error) {
 
 static gboolean read_auth(KmsConfig *config, GError **error) {
   const char *type;
+  if (!config_get_string(config->layers, "core.site_name", &config->site_name, error) ||
+      !config_get_bool(config->layers, "core.enforce_self_authorization", &config->enforce_self_authorization, error))
+    return FALSE;
   if (!get_text_or_null(config->layers, "core.admin_token_hash", &config->admin_token_hash, error))
     return FALSE;
   if (!config_get_string(config->layers, "core.auth_api.type", &type, error) ||
@@ -197,6 +203,8 @@ static gboolean read_onboard(KmsConfig *config, GError **error) {
   if (!config_get_bool(config->layers, "core.onboard.enabled", &config->onboard_enabled, error) ||
       !config_get_string(config->layers, "core.onboard.auto_bootstrap_domain", &config->auto_bootstrap_domain, error) ||
       !config_get_string(config->layers, "core.onboard.token", &config->onboard_token, error) ||
+      !config_get_string(config->layers, "core.onboard.expected_ca_pubkey", &config->expected_ca_pubkey, error) ||
+      !config_get_string(config->layers, "core.onboard.expected_k256_pubkey", &config->expected_k256_pubkey, error) ||
       !config_get_bool(config->layers, "core.onboard.plain_handover", &config->plain_handover, error) ||
       !config_get_bool(config->layers, "core.onboard.quote_enabled", &config->quote_enabled, error) ||
       !config_get_bool(config->layers, "core.attest_rpc_cert", &attest_rpc_cert, error) ||
@@ -289,6 +297,8 @@ void kms_config_warn(const KmsConfig *config) {
   config_warn_unknown(config->layers);
   if (config->auth_type == AUTH_DEV)
     log_warn("DEVELOPMENT ONLY: auth_api type \"dev\" gives keys to every attested app; nobody is asked");
+  else if (!config->enforce_self_authorization)
+    log_warn("DEVELOPMENT ONLY: core.enforce_self_authorization is false: nobody is asked whether this KMS itself is allowed");
   if (config->insecure_shared_user)
     log_warn("INSECURE: core.isolation.insecure_shared_user is set: front, verifier and key holder may run as one user");
   if (config->plain_handover)

@@ -22,6 +22,8 @@ typedef struct {
   GArray *limits; /* MethodLimit, of [rpc.limits] */
 
   const char *cert_dir;
+  const char *site_name;               /* "" for none; shown to operators */
+  gboolean enforce_self_authorization; /* the webhook must allow this KMS itself, at every request */
   AuthType auth_type;
   const char *webhook_url;
   const char *dev_gateway_app_id;
@@ -42,6 +44,7 @@ typedef struct {
   const char *auto_bootstrap_domain; /* "" for none */
   const char *onboard_token;         /* "": whoever comes first decides */
   gboolean plain_handover;           /* other KMSs may have root keys the reference's way, unsealed */
+  const char *expected_ca_pubkey, *expected_k256_pubkey; /* hex, of the KMS whose keys are taken over; "": any */
   char *onboard_address;             /* "IP:PORT" */
   gboolean quote_enabled;            /* evidence in the KMS's own certificate; says nothing about others */
 

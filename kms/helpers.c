@@ -58,7 +58,8 @@ static char *find_program(const char *name, GError **error) {
 }
 
 /* `fds` become the descriptors 3, 4, ... of the child; everything else of ours is closed by exec. */
-static gboolean spawn(const char *name, const char *const *arguments, const int *fds, guint n_fds, GError **error) {
+static gboolean spawn(const char *name, const char *const *arguments, const int *fds, guint n_fds, pid_t *pid,
+                      GError **error) {
   g_autofree char *program = find_program(name, error);
   if (!program)
     return FALSE;
@@ -75,8 +76,7 @@ static gboolean spawn(const char *name, const char *const *arguments, const int 
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   for (guint i = 0; i < n_fds; i++)
     posix_spawn_file_actions_adddup2(&actions, fds[i], STDERR_FILENO + 1 + (int)i);
-  pid_t pid;
-  int result = posix_spawn(&pid, program, &actions, NULL, (char **)argv->pdata, env);
+  int result = posix_spawn(pid, program, &actions, NULL, (char **)argv->pdata, env);
   posix_spawn_file_actions_destroy(&actions);
   if (result == 0)
     return TRUE;
@@ -88,7 +88,8 @@ static gboolean start_keyholder(const KmsConfig *config, int to_front, int to_ve
   const int fds[] = {to_front, to_verifier};
   const char *const arguments[] = {config->cert_dir, config->keyholder_user,
                                    config->plain_handover ? KMS_PLAIN_HANDOVER : KMS_SEALED_HANDOVER, NULL};
-  return spawn("dstack-kms-keyholder", arguments, fds, G_N_ELEMENTS(fds), error);
+  pid_t pid;
+  return spawn("dstack-kms-keyholder", arguments, fds, G_N_ELEMENTS(fds), &pid, error);
 }
 
 static gboolean start_verifier(const char *config_path, int to_keyholder, const int *lane_ends, guint n_lanes,
@@ -98,7 +99,8 @@ static gboolean start_verifier(const char *config_path, int to_keyholder, const 
   fds[0] = to_keyholder;
   memcpy(fds + 1, lane_ends, n_lanes * sizeof *lane_ends);
   const char *const arguments[] = {config_path ? config_path : "", count, NULL};
-  return spawn("dstack-kms-verifier", arguments, fds, n_lanes + 1, error);
+  pid_t pid;
+  return spawn("dstack-kms-verifier", arguments, fds, n_lanes + 1, &pid, error);
 }
 
 static gboolean open_lanes(KmsHelpers *helpers, int *lane_ends, GError **error) {
@@ -133,12 +135,27 @@ KmsHelpers *kms_helpers_start(const KmsConfig *config, const char *config_path, 
   return g_steal_pointer(&helpers);
 }
 
+/* The one helper that may end before the KMS does; 0: none. Set before it can have ended. */
+static gint handover_pid;
+
+int kms_helpers_start_handover(const KmsConfig *config, GError **error) {
+  int ends[2];
+  pid_t pid;
+  const char *const arguments[] = {config->front_user, NULL};
+  if (!open_channel(ends, error) || !spawn("dstack-kms-handover", arguments, &ends[1], 1, &pid, error))
+    return -1;
+  g_atomic_int_set(&handover_pid, (gint)pid);
+  (void)close(ends[1]); /* the helper's own */
+  return ends[0];
+}
+
 static gpointer wait_for_helper(gpointer data) {
   (void)data;
   int status;
   pid_t pid;
-  while ((pid = waitpid(-1, &status, 0)) < 0 && errno == EINTR)
-    ;
+  do
+    pid = waitpid(-1, &status, 0);
+  while ((pid < 0 && errno == EINTR) || (pid > 0 && pid == g_atomic_int_get(&handover_pid) && status == 0));
   log_error("helper process %d ended (status 0x%x): the kms ends too", (int)pid, status);
   _exit(EXIT_FAILURE);
 }

@@ -57,15 +57,35 @@ void keyholder_public_keys_clear(KeyholderPublicKeys *keys) {
   g_clear_pointer(&keys->root_spki, g_bytes_unref);
 }
 
-gboolean keyholder_client_generate(KeyholderClient *client, KeyholderPublicKeys *out, GError **error) {
-  g_autoptr(WireBuffer) answer = call_simple(client, KEYHOLDER_GENERATE, error);
-  if (!answer)
-    return FALSE;
+static gboolean take_public_keys(const WireBuffer *answer, KeyholderPublicKeys *out, GError **error) {
   Reader body = wire_body(answer);
   out->rpc_spki = wire_get_bytes(&body, KMS_MAX_NAME);
   out->root_spki = wire_get_bytes(&body, KMS_MAX_NAME);
   reader_copy(&body, out->k256_public, sizeof out->k256_public);
-  return reader_finish(&body, "generated keys", error);
+  return reader_finish(&body, "new keys", error);
+}
+
+gboolean keyholder_client_generate(KeyholderClient *client, KeyholderPublicKeys *out, GError **error) {
+  g_autoptr(WireBuffer) answer = call_simple(client, KEYHOLDER_GENERATE, error);
+  return answer && take_public_keys(answer, out, error);
+}
+
+gboolean keyholder_client_recipient(KeyholderClient *client, guint8 recipient[KMS_RECIPIENT_SIZE], GError **error) {
+  g_autoptr(WireBuffer) answer = call_simple(client, KEYHOLDER_RECIPIENT, error);
+  if (!answer)
+    return FALSE;
+  Reader body = wire_body(answer);
+  reader_copy(&body, recipient, KMS_RECIPIENT_SIZE);
+  return reader_finish(&body, "recipient", error);
+}
+
+gboolean keyholder_client_adopt(KeyholderClient *client, GBytes *sealed, GBytes *ca_spki, KeyholderPublicKeys *out,
+                                GError **error) {
+  g_autoptr(WireBuffer) request = wire_buffer_new(KEYHOLDER_ADOPT);
+  wire_put_bytes(request, sealed);
+  wire_put_bytes(request, ca_spki);
+  g_autoptr(WireBuffer) answer = call(client, request, error);
+  return answer && take_public_keys(answer, out, error);
 }
 
 static WireBuffer *issue_request(guint8 type, const KeyholderIssue *issue) {

@@ -31,6 +31,11 @@ void keyholder_public_keys_clear(KeyholderPublicKeys *keys);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KeyholderPublicKeys, keyholder_public_keys_clear)
 gboolean keyholder_client_generate(KeyholderClient *client, KeyholderPublicKeys *out, GError **error);
 
+/* Another KMS's root keys in place of new ones: the key that they are to be sealed to, and what came sealed to it. */
+gboolean keyholder_client_recipient(KeyholderClient *client, guint8 recipient[KMS_RECIPIENT_SIZE], GError **error);
+gboolean keyholder_client_adopt(KeyholderClient *client, GBytes *sealed, GBytes *ca_spki, KeyholderPublicKeys *out,
+                                GError **error);
+
 /* What the rpc certificate is issued with; quote and event_log NULL: without evidence. */
 typedef struct {
   const char *domain;

@@ -52,15 +52,20 @@ static gboolean fill_info(const KmsConfig *config, const KeyholderPublicKeys *ke
   return TRUE;
 }
 
+gboolean lifecycle_keep(const KmsConfig *config, KeyholderClient *keyholder, const char *domain,
+                        const KeyholderPublicKeys *keys, Kms__BootstrapResponse *info, GError **error) {
+  g_auto(KeyholderIssue) rpc = {0};
+  if (!prepare_issue(config, domain, keys->rpc_spki, &rpc, error) || (info && !fill_info(config, keys, info, error)))
+    return FALSE;
+  g_autofree char *text = info ? prpc_message_to_json(&info->base) : g_strdup("");
+  return keyholder_client_store(keyholder, &rpc, text, error);
+}
+
 gboolean lifecycle_bootstrap(const KmsConfig *config, KeyholderClient *keyholder, const char *domain,
                              Kms__BootstrapResponse *info, GError **error) {
   g_auto(KeyholderPublicKeys) keys = {0};
-  g_auto(KeyholderIssue) rpc = {0};
   if (!kms_domain_check(domain, error) || !keyholder_client_generate(keyholder, &keys, error) ||
-      !prepare_issue(config, domain, keys.rpc_spki, &rpc, error) || (info && !fill_info(config, &keys, info, error)))
-    return FALSE;
-  g_autofree char *text = info ? prpc_message_to_json(&info->base) : g_strdup("");
-  if (!keyholder_client_store(keyholder, &rpc, text, error))
+      !lifecycle_keep(config, keyholder, domain, &keys, info, error))
     return FALSE;
   g_autofree char *root = hex_encode_bytes(keys.root_spki);
   log_info("new root keys for %s; root ca key %s", domain, root);

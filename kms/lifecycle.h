@@ -13,6 +13,11 @@
 gboolean lifecycle_bootstrap(const KmsConfig *config, KeyholderClient *keyholder, const char *domain,
                              Kms__BootstrapResponse *info, GError **error);
 
+/* Stores new keys that the key holder has in memory, whatever they came from, with certificates for `domain`. `info` as
+ * for lifecycle_bootstrap(). */
+gboolean lifecycle_keep(const KmsConfig *config, KeyholderClient *keyholder, const char *domain,
+                        const KeyholderPublicKeys *keys, Kms__BootstrapResponse *info, GError **error);
+
 /* Report data of the quote that binds a KMS's public keys (spec: kms 4.4). */
 void lifecycle_bootstrap_report_data(GBytes *root_spki, const guint8 k256_public[K256_PUBLIC_BYTES], guint8 out[64]);
 

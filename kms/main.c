@@ -7,6 +7,7 @@
 #include "kms/long_version.h"
 #include "kms/onboard.h"
 #include "kms/sandbox.h"
+#include "kms/self.h"
 #include "kms/service.h"
 
 #include "base/error.h"
@@ -16,24 +17,36 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define MAX_CONNECTIONS 1024
 
 /* Whatever speaks to this process from now on finds it without privileges. */
-static gboolean onboard(const KmsConfig *config, KeyholderClient *keyholder, GError **error) {
-  return sandbox_keep_binding(config->front_user, error) && sandbox_enter(SANDBOX_SETUP, error) &&
-         onboard_run(config, keyholder, error);
+static gboolean onboard(const KmsConfig *config, KeyholderClient *keyholder, VerifierClient *verifier, GError **error) {
+  KmsSetup setup = {config, keyholder, verifier, kms_helpers_start_handover(config, error)};
+  if (setup.handover < 0)
+    return FALSE;
+  gboolean done = sandbox_keep_binding(config->front_user, error) && sandbox_enter(SANDBOX_SETUP, error) &&
+                  onboard_run(&setup, error);
+  (void)close(setup.handover); /* which ends the helper */
+  return done;
 }
 
-static gboolean make_keys(const KmsConfig *config, KeyholderClient *keyholder, GError **error) {
+static gboolean bootstrap(const KmsConfig *config, KeyholderClient *keyholder, VerifierClient *verifier,
+                          GError **error) {
+  return self_require_allowed(config, verifier, error) &&
+         lifecycle_bootstrap(config, keyholder, config->auto_bootstrap_domain, NULL, error);
+}
+
+static gboolean make_keys(const KmsConfig *config, KeyholderClient *keyholder, VerifierClient *verifier,
+                          GError **error) {
   LifecycleNeed need;
   if (!lifecycle_decide(config, keyholder, &need, error))
     return FALSE;
   if (need == LIFECYCLE_READY)
     return TRUE;
-  gboolean done = need == LIFECYCLE_AUTO_BOOTSTRAP
-                      ? lifecycle_bootstrap(config, keyholder, config->auto_bootstrap_domain, NULL, error)
-                      : onboard(config, keyholder, error);
+  gboolean done = need == LIFECYCLE_AUTO_BOOTSTRAP ? bootstrap(config, keyholder, verifier, error)
+                                                   : onboard(config, keyholder, verifier, error);
   if (!done || !lifecycle_decide(config, keyholder, &need, error)) {
     g_prefix_error(error, "failed to onboard: ");
     return FALSE;
@@ -84,6 +97,15 @@ static gboolean serve(KmsService *service, KmsAdmin *admin, GError **error) {
   return ready;
 }
 
+/* While the guest agent is within reach. Whether the webhook allows this KMS is asked at every request. */
+static gboolean present_self(const KmsConfig *config, VerifierClient *verifier, GError **error) {
+  SelfFacts facts;
+  if (!self_authorization_enforced(config) || self_present(verifier, &facts, error))
+    return TRUE;
+  g_prefix_error(error, "core.enforce_self_authorization (which must be false outside of a TEE): ");
+  return FALSE;
+}
+
 static gboolean run(const char *config_path, GError **error) {
   g_autoptr(KmsConfig) config = kms_config_load(config_path, error);
   if (!config)
@@ -100,7 +122,8 @@ static gboolean run(const char *config_path, GError **error) {
   g_autoptr(VerifierClient) verifier = verifier_client_new(helpers->lanes, helpers->n_lanes);
   g_auto(KeyholderMaterial) material = {0};
   g_autofree char *bootstrap_info = NULL;
-  if (!make_keys(config, keyholder, error) || !lifecycle_open(config, keyholder, &material, &bootstrap_info, error))
+  if (!make_keys(config, keyholder, verifier, error) || !present_self(config, verifier, error) ||
+      !lifecycle_open(config, keyholder, &material, &bootstrap_info, error))
     return FALSE;
   g_autofree KmsMetrics *metrics = g_new0(KmsMetrics, 1);
   KmsService service = {config, keyholder, verifier, &material, bootstrap_info, metrics};

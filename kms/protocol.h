@@ -47,6 +47,12 @@ enum {
   /* Makes fresh keys in memory. Refused when root keys are stored. -> rpc_spki blob, root_spki blob, k256_public fixed
      33 */
   KEYHOLDER_GENERATE,
+  /* Makes the key pair that another KMS's root keys are sealed to. Refused when root keys are stored. -> recipient
+     fixed 32 */
+  KEYHOLDER_RECIPIENT,
+  /* sealed blob, ca_spki blob: takes root keys sealed to that recipient into memory, when they are those of this CA.
+     -> as KEYHOLDER_GENERATE */
+  KEYHOLDER_ADOPT,
   /* domain text, rpc_quote blob, rpc_log blob, bootstrap_info text (may be ""): builds the certificates and stores
    * everything in one step. -> nothing */
   KEYHOLDER_STORE,
@@ -98,8 +104,27 @@ enum {
   VERIFIER_SIGN_CERT,
   /* image_hash text, config_hash text (each "", "all" or 64 hex digits) -> nothing */
   VERIFIER_CLEAR_IMAGES,
-  /* -> gateway_app_id text, has_chain u8, contract text, chain_id u64, implementation text */
+  /* -> gateway_app_id text, has_chain u8, contract text, chain_id u64, implementation text, rpc_url text */
   VERIFIER_AUTH_INFO,
   /* certificate blob, vm_config text -> grant fixed 16, of KEYHOLDER_GRANT_ROOT */
   VERIFIER_AUTHORIZE_KMS,
+  /* certificate blob, vm_config text (of this CVM) -> nothing. The KMS that root keys shall come from: proven, and
+   * allowed by the webhook. */
+  VERIFIER_JUDGE_SOURCE,
+  /* quote blob, event_log text, vm_config text: evidence about this CVM with report data of zeros -> device_id fixed 32,
+   * mr_aggregated fixed 32, os_image_hash fixed 32, ppid fixed 16. The first that verifies is kept for the next. */
+  VERIFIER_SELF,
+  /* -> nothing. Does the webhook allow this KMS? */
+  VERIFIER_SELF_ALLOWED,
 };
+
+/* Front -> dstack-kms-handover, which asks back on the same channel before it answers. */
+enum {
+  /* source_url text, vm_config text, recipient fixed 32 -> sealed blob, ca_spki blob */
+  HANDOVER_FETCH = 128,
+  /* asked back: certificate blob -> nothing, when the source may be asked for keys */
+  HANDOVER_JUDGE,
+  /* asked back: report_data fixed 64 -> quote blob, event_log blob, of this CVM */
+  HANDOVER_QUOTE,
+};
+#define KMS_PPID_SIZE 16

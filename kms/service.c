@@ -2,6 +2,7 @@
 
 #include "kms/kms_key.h"
 #include "kms/long_version.h"
+#include "kms/self.h"
 
 #include "base/error.h"
 #include "base/hex.h"
@@ -62,6 +63,11 @@ static gboolean get_app_key(PrpcCall *call, const ProtobufCMessage *request, Pro
   return TRUE;
 }
 
+/* For the methods that the verifier has no part in; in the others it asks itself. */
+static gboolean require_self(const KmsService *service, GError **error) {
+  return !self_authorization_enforced(service->config) || verifier_client_self_allowed(service->verifier, error);
+}
+
 static gboolean get_env_key(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response,
                             gpointer user_data, GError **error) {
   (void)call;
@@ -72,7 +78,7 @@ static gboolean get_env_key(PrpcCall *call, const ProtobufCMessage *request, Pro
     return FALSE;
   }
   KeyholderEnvKey key;
-  if (!keyholder_client_env_key(service->keyholder, args->app_id.data, &key, error))
+  if (!require_self(service, error) || !keyholder_client_env_key(service->keyholder, args->app_id.data, &key, error))
     return FALSE;
   Kms__PublicKeyResponse *answer = (Kms__PublicKeyResponse *)response;
   prpc_set_bytes(&answer->public_key, key.public_key, sizeof key.public_key);
@@ -117,8 +123,11 @@ static gboolean get_meta(PrpcCall *call, const ProtobufCMessage *request, Protob
 
 static gboolean get_temp_ca_cert(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response,
                                  gpointer user_data, GError **error) {
-  (void)call, (void)request, (void)error; /* the temp CA is public: anybody may have it, and it proves nothing */
-  const KeyholderMaterial *material = ((KmsService *)user_data)->material;
+  (void)call, (void)request; /* the temp CA is public: anybody may have it, and it proves nothing */
+  const KmsService *service = user_data;
+  const KeyholderMaterial *material = service->material;
+  if (!require_self(service, error))
+    return FALSE;
   Kms__GetTempCaCertResponse *answer = (Kms__GetTempCaCertResponse *)response;
   g_autofree char *key = g_strndup((const char *)secret_peek(material->temp_ca_key), secret_len(material->temp_ca_key));
   prpc_set_string(&answer->temp_ca_cert, material->temp_ca_cert);

@@ -71,6 +71,38 @@ gboolean verifier_client_authorize_kms(VerifierClient *client, GBytes *certifica
   return reader_finish(&body, "authorization", error);
 }
 
+gboolean verifier_client_judge_source(VerifierClient *client, GBytes *certificate, const char *vm_config,
+                                      GError **error) {
+  g_autoptr(WireBuffer) request = wire_buffer_new(VERIFIER_JUDGE_SOURCE);
+  wire_put_bytes(request, certificate);
+  wire_put_text(request, vm_config);
+  g_autoptr(WireBuffer) answer = call(client, request, error);
+  return answer != NULL;
+}
+
+gboolean verifier_client_present_self(VerifierClient *client, GBytes *quote, GBytes *event_log, const char *vm_config,
+                                      SelfFacts *out, GError **error) {
+  g_autoptr(WireBuffer) request = wire_buffer_new(VERIFIER_SELF);
+  wire_put_bytes(request, quote);
+  wire_put_bytes(request, event_log);
+  wire_put_text(request, vm_config);
+  g_autoptr(WireBuffer) answer = call(client, request, error);
+  if (!answer)
+    return FALSE;
+  Reader body = wire_body(answer);
+  reader_copy(&body, out->device_id, sizeof out->device_id);
+  reader_copy(&body, out->mr_aggregated, sizeof out->mr_aggregated);
+  reader_copy(&body, out->os_image_hash, sizeof out->os_image_hash);
+  reader_copy(&body, out->ppid, sizeof out->ppid);
+  return reader_finish(&body, "own facts", error);
+}
+
+gboolean verifier_client_self_allowed(VerifierClient *client, GError **error) {
+  g_autoptr(WireBuffer) request = wire_buffer_new(VERIFIER_SELF_ALLOWED);
+  g_autoptr(WireBuffer) answer = call(client, request, error);
+  return answer != NULL;
+}
+
 gboolean verifier_client_sign(VerifierClient *client, guint version, GBytes *csr, GBytes *signature,
                               const char *vm_config, char **leaf, char **app_ca, GError **error) {
   g_autoptr(WireBuffer) request = wire_buffer_new(VERIFIER_SIGN_CERT);
@@ -107,6 +139,7 @@ void auth_facts_clear(AuthFacts *facts) {
   g_clear_pointer(&facts->gateway_app_id, g_free);
   g_clear_pointer(&facts->contract, g_free);
   g_clear_pointer(&facts->implementation, g_free);
+  g_clear_pointer(&facts->rpc_url, g_free);
 }
 
 gboolean verifier_client_facts(VerifierClient *client, AuthFacts *out, GError **error) {
@@ -120,5 +153,6 @@ gboolean verifier_client_facts(VerifierClient *client, AuthFacts *out, GError **
   out->contract = wire_get_text(&body, WIRE_MAX_FRAME);
   out->chain_id = reader_u64be(&body);
   out->implementation = wire_get_text(&body, WIRE_MAX_FRAME);
+  out->rpc_url = wire_get_text(&body, WIRE_MAX_FRAME);
   return reader_finish(&body, "authorization facts", error);
 }

@@ -28,6 +28,20 @@ gboolean verifier_client_authorize(VerifierClient *client, GBytes *certificate, 
 gboolean verifier_client_authorize_kms(VerifierClient *client, GBytes *certificate, const char *vm_config,
                                        guint8 grant[KMS_GRANT_SIZE], GError **error);
 
+/* For a KMS whose root keys shall be taken over; `vm_config` is this CVM's. */
+gboolean verifier_client_judge_source(VerifierClient *client, GBytes *certificate, const char *vm_config,
+                                      GError **error);
+
+typedef struct {
+  guint8 device_id[32]; /* as a webhook sees it */
+  guint8 mr_aggregated[32], os_image_hash[KMS_IMAGE_HASH_SIZE], ppid[KMS_PPID_SIZE];
+} SelfFacts;
+/* Shows evidence about this CVM, its report data zero. The first one shown is whom the next function asks about. */
+gboolean verifier_client_present_self(VerifierClient *client, GBytes *quote, GBytes *event_log, const char *vm_config,
+                                      SelfFacts *out, GError **error);
+/* Whether the webhook allows this KMS. */
+gboolean verifier_client_self_allowed(VerifierClient *client, GError **error);
+
 /* `csr` and `signature` as received. The PEM results are freed with g_free(). */
 gboolean verifier_client_sign(VerifierClient *client, guint version, GBytes *csr, GBytes *signature,
                               const char *vm_config, char **leaf, char **app_ca, GError **error);
@@ -42,6 +56,7 @@ typedef struct {
   char *contract;
   guint64 chain_id;
   char *implementation;
+  char *rpc_url; /* may be "" */
 } AuthFacts;
 void auth_facts_clear(AuthFacts *facts);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AuthFacts, auth_facts_clear)

@@ -203,10 +203,11 @@ WireBuffer *wire_call(int fd, const WireBuffer *request, gsize max, GError **err
   g_autoptr(WireBuffer) answer = wire_receive(fd, max, error);
   if (!answer)
     return NULL;
-  if (wire_type(answer) == WIRE_OK)
-    return g_steal_pointer(&answer);
-  (void)take_error(answer, error); /* always FALSE: the error is the result */
-  return NULL;
+  return wire_require_ok(answer, error) ? g_steal_pointer(&answer) : NULL;
+}
+
+gboolean wire_require_ok(const WireBuffer *answer, GError **error) {
+  return wire_type(answer) == WIRE_OK || take_error(answer, error);
 }
 
 WireBuffer *wire_error_answer(const GError *error) {

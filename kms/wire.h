@@ -46,4 +46,6 @@ gboolean wire_send(int fd, const WireBuffer *buffer, GError **error);
 WireBuffer *wire_receive(int fd, gsize max, GError **error);
 /* One request, one answer. An answer of type WIRE_ERROR becomes *error. */
 WireBuffer *wire_call(int fd, const WireBuffer *request, gsize max, GError **error);
+/* For answers that were received otherwise: FALSE, and *error set, when it is of type WIRE_ERROR. */
+gboolean wire_require_ok(const WireBuffer *answer, GError **error);
 WireBuffer *wire_error_answer(const GError *error);

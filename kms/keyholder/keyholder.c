@@ -15,6 +15,7 @@ void keyholder_free(KeyHolder *holder) {
   if (!holder)
     return;
   root_keys_free(holder->keys);
+  secret_free(holder->recipient);
   kms_certificates_clear(&holder->certificates);
   grant_table_free(holder->grants);
   g_free(holder->cert_dir);

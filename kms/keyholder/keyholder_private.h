@@ -13,6 +13,7 @@ struct KeyHolder {
   gboolean plain_handover; /* root keys may leave as the reference sends them */
   gboolean stored; /* the keys and certificates below are those on disk */
   RootKeys *keys;
+  Secret *recipient; /* X25519, while root keys are awaited from another KMS */
   KmsCertificates certificates;
   GrantTable *grants;
 };

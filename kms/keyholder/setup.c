@@ -1,8 +1,10 @@
 /* The key holder before it is sealed: making, storing and loading the root keys. */
+#include "kms/keyholder/handover.h"
 #include "kms/keyholder/key_files.h"
 #include "kms/keyholder/keyholder_private.h"
 
 #include "base/error.h"
+#include "crypto/envelope.h"
 
 gboolean keyholder_prepare(KeyHolder *holder, GError **error) { return key_files_prepare(holder->cert_dir, error); }
 
@@ -30,16 +32,61 @@ static gboolean put_public_parts(KeyHolder *holder, WireBuffer *answer, GError *
   return TRUE;
 }
 
-static gboolean answer_generate(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error) {
+static gboolean require_no_keys(KeyHolder *holder, const char *done, GError **error) {
   g_auto(KeyFilesState) state = {0};
-  if (!reader_finish(body, "generate request", error) || !key_files_state(holder->cert_dir, &state, error))
+  if (!key_files_state(holder->cert_dir, &state, error))
     return FALSE;
-  if (state.has_root_keys || holder->stored) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_EXISTS, "kms has already been bootstrapped");
+  if (!state.has_root_keys && !holder->stored)
+    return TRUE;
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_EXISTS, "kms has already been %s", done);
+  return FALSE;
+}
+
+static gboolean answer_generate(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error) {
+  if (!reader_finish(body, "generate request", error) || !require_no_keys(holder, "bootstrapped", error))
     return FALSE;
-  }
   g_clear_pointer(&holder->keys, root_keys_free);
   holder->keys = root_keys_generate();
+  return put_public_parts(holder, answer, error);
+}
+
+static gboolean answer_recipient(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error) {
+  if (!reader_finish(body, "recipient request", error) || !require_no_keys(holder, "onboarded", error))
+    return FALSE;
+  guint8 recipient[X25519_SIZE];
+  g_clear_pointer(&holder->recipient, secret_free);
+  holder->recipient = secret_new_random(X25519_SIZE);
+  x25519_public(secret_peek(holder->recipient), recipient);
+  wire_put_fixed(answer, recipient, sizeof recipient);
+  return TRUE;
+}
+
+static RootKeys *open_for(KeyHolder *holder, GBytes *sealed, GBytes *ca_spki, GError **error) {
+  if (!holder->recipient) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "no root keys are awaited");
+    return NULL;
+  }
+  g_autoptr(RootKeys) keys = handover_open(holder->recipient, sealed, error);
+  g_clear_pointer(&holder->recipient, secret_free); /* for one answer */
+  if (!keys)
+    return NULL;
+  g_autoptr(GBytes) spki = p256_spki(keys->root_ca);
+  if (g_bytes_equal(spki, ca_spki))
+    return g_steal_pointer(&keys);
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "received root ca key is not that of the source's certificate");
+  return NULL;
+}
+
+static gboolean answer_adopt(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error) {
+  g_autoptr(GBytes) sealed = wire_get_bytes(body, KMS_MAX_SEALED);
+  g_autoptr(GBytes) ca_spki = wire_get_bytes(body, KMS_MAX_NAME);
+  if (!reader_finish(body, "adopt request", error) || !require_no_keys(holder, "onboarded", error))
+    return FALSE;
+  g_autoptr(RootKeys) keys = open_for(holder, sealed, ca_spki, error);
+  if (!keys)
+    return FALSE;
+  g_clear_pointer(&holder->keys, root_keys_free);
+  holder->keys = g_steal_pointer(&keys);
   return put_public_parts(holder, answer, error);
 }
 
@@ -65,7 +112,7 @@ static gboolean require_keys(KeyHolder *holder, gboolean stored, GError **error)
   if (holder->keys && holder->stored == stored)
     return TRUE;
   g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s",
-              stored ? "no keys are loaded" : "no keys were generated");
+              stored ? "no keys are loaded" : "there are no new keys");
   return FALSE;
 }
 
@@ -173,6 +220,10 @@ KeyHolderHandler keyholder_setup_handler(guint8 type) {
     return answer_state;
   case KEYHOLDER_GENERATE:
     return answer_generate;
+  case KEYHOLDER_RECIPIENT:
+    return answer_recipient;
+  case KEYHOLDER_ADOPT:
+    return answer_adopt;
   case KEYHOLDER_STORE:
     return answer_store;
   case KEYHOLDER_LOAD:

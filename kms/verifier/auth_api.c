@@ -45,6 +45,7 @@ void auth_info_clear(AuthInfo *info) {
   g_clear_pointer(&info->gateway_app_id, g_free);
   g_clear_pointer(&info->contract, g_free);
   g_clear_pointer(&info->implementation, g_free);
+  g_clear_pointer(&info->rpc_url, g_free);
 }
 
 /* The first 512 bytes, cut between characters. */
@@ -132,14 +133,18 @@ gboolean auth_info_parse(const char *json, gsize len, AuthInfo *out, GError **er
   guint64 chain_id;
   if (!implementation || !json_get_uint(info, "chainId", G_MAXINT64, &chain_id, what, error))
     return FALSE;
-  *out = (AuthInfo){g_strdup(gateway_app_id), TRUE, g_strdup(contract), chain_id, g_strdup(implementation)};
+  const char *rpc_url = json_string_value(json_object_get(info, "ethRpcUrl")); /* newer webhooks only */
+  *out = (AuthInfo){g_strdup(gateway_app_id),  TRUE, g_strdup(contract), chain_id, g_strdup(implementation),
+                    g_strdup(rpc_url ? rpc_url : "")};
   return TRUE;
 }
 
 gboolean auth_api_info(AuthApi *api, AuthInfo *out, GError **error) {
   if (api->type == AUTH_DEV) {
-    *out = (AuthInfo){
-        .gateway_app_id = g_strdup(api->dev_gateway_app_id), .contract = g_strdup(""), .implementation = g_strdup("")};
+    *out = (AuthInfo){.gateway_app_id = g_strdup(api->dev_gateway_app_id),
+                      .contract = g_strdup(""),
+                      .implementation = g_strdup(""),
+                      .rpc_url = g_strdup("")};
     return TRUE;
   }
   g_autoptr(GBytes) answer = exchange(api, "GET", "", NULL, error);

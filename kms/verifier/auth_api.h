@@ -23,6 +23,7 @@ typedef struct {
   char *contract;
   guint64 chain_id;
   char *implementation;
+  char *rpc_url; /* "" when the webhook does not say */
 } AuthInfo;
 void auth_info_clear(AuthInfo *info);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AuthInfo, auth_info_clear)

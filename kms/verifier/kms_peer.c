@@ -1,8 +1,10 @@
-/* Judging other KMSs: one that asks for the root keys. */
+/* Judging other KMSs: one that asks for the root keys, and one that they shall come from. */
 #include "kms/verifier/verifier_private.h"
 
 #include "kms/protocol.h"
+#include "kms/verifier/vm_config.h"
 
+#include "base/error.h"
 #include "crypto/x509.h"
 
 static GBytes *certificate_spki(GBytes *der, GError **error) {
@@ -38,4 +40,37 @@ gboolean verifier_answer_authorize_kms(KmsVerifier *verifier, Reader *body, Wire
   }
   wire_put_fixed(answer, grant, sizeof grant);
   return TRUE;
+}
+
+/* The image that the source names, or, when its evidence has no place for one, that of this KMS: the webhook is asked
+ * about measurements that say which image it is in any case. */
+static gboolean source_image(const VerifiedEvidence *evidence, const char *own_vm_config, guint8 *out, GError **error) {
+  if (evidence->config && vm_config_image_hash(evidence->config, out, NULL))
+    return TRUE;
+  return vm_config_image_hash(own_vm_config, out, error);
+}
+
+static gboolean judge_source(KmsVerifier *verifier, GBytes *certificate, const char *own_vm_config, GError **error) {
+  g_autoptr(SharedEvidence) shared = verifier_require_evidence(verifier, certificate, error);
+  guint8 os_image_hash[KMS_IMAGE_HASH_SIZE];
+  g_auto(BootInfo) info = {0};
+  if (!shared || !source_image(evidence_peek(shared), own_vm_config, os_image_hash, error) ||
+      !boot_info_from_evidence(evidence_peek(shared), APP_INFO_RUNTIME, os_image_hash, &info, error))
+    return FALSE;
+  g_autofree char *allowed = auth_api_allow(verifier->auth, AUTH_ASK_KMS, &info, error);
+  if (!allowed)
+    return FALSE;
+  verifier_log_decision("source of root keys accepted", &info);
+  return TRUE;
+}
+
+gboolean verifier_answer_judge_source(KmsVerifier *verifier, Reader *body, WireBuffer *answer, GError **error) {
+  (void)answer; /* says nothing but yes */
+  g_autoptr(GBytes) certificate = wire_get_bytes(body, KMS_MAX_CERTIFICATE);
+  g_autofree char *own_vm_config = wire_get_text(body, KMS_MAX_VM_CONFIG);
+  if (reader_finish(body, "question about a source", error) &&
+      judge_source(verifier, certificate, own_vm_config, error))
+    return TRUE;
+  g_prefix_error(error, "source not allowed: ");
+  return FALSE;
 }

@@ -16,6 +16,8 @@ KmsVerifier *kms_verifier_new(const KmsConfig *config, int keyholder_fd, GError 
                                 .collateral_cache_dir = config->collateral_cache_dir,
                                 .insecure_pccs_tls = config->insecure_pccs_tls};
   verifier->cache = evidence_cache_new();
+  g_mutex_init(&verifier->self_lock);
+  verifier->enforce_self = config->enforce_self_authorization && config->auth_type == AUTH_WEBHOOK;
   verifier->images = os_image_checker_new(config);
   verifier->keyholder = keyholder_link_new(keyholder_fd);
   if (!(verifier->auth = auth_api_new(config, error)) || !(verifier->evidence = ratls_verifier_new(&trust, error)))
@@ -31,6 +33,8 @@ void kms_verifier_free(KmsVerifier *verifier) {
   auth_api_free(verifier->auth);
   os_image_checker_free(verifier->images);
   keyholder_link_free(verifier->keyholder);
+  boot_info_clear(&verifier->self);
+  g_mutex_clear(&verifier->self_lock);
   g_free(verifier);
 }
 
@@ -57,7 +61,7 @@ gboolean verifier_authorize(KmsVerifier *verifier, AuthQuestion about, const Ver
                             AppInfoMode mode, const char *vm_config, BootInfo *info, char **gateway_app_id,
                             GError **error) {
   guint8 os_image_hash[KMS_IMAGE_HASH_SIZE];
-  if (!vm_config_image_hash(vm_config, os_image_hash, error) ||
+  if (!verifier_require_self(verifier, error) || !vm_config_image_hash(vm_config, os_image_hash, error) ||
       !boot_info_from_evidence(evidence, mode, os_image_hash, info, error))
     return FALSE;
   *gateway_app_id = auth_api_allow(verifier->auth, about, info, error);
@@ -176,6 +180,7 @@ static gboolean answer_auth_info(KmsVerifier *verifier, Reader *body, WireBuffer
   wire_put_text(answer, info.contract);
   wire_put_u64(answer, info.chain_id);
   wire_put_text(answer, info.implementation);
+  wire_put_text(answer, info.rpc_url);
   return TRUE;
 }
 
@@ -201,6 +206,12 @@ static VerifierHandler find_handler(guint8 type) {
     return answer_auth_info;
   case VERIFIER_AUTHORIZE_KMS:
     return verifier_answer_authorize_kms;
+  case VERIFIER_JUDGE_SOURCE:
+    return verifier_answer_judge_source;
+  case VERIFIER_SELF:
+    return verifier_answer_self;
+  case VERIFIER_SELF_ALLOWED:
+    return verifier_answer_self_allowed;
   default:
     return NULL;
   }

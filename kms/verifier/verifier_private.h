@@ -13,6 +13,10 @@ struct KmsVerifier {
   AuthApi *auth;
   OsImageChecker *images;
   KeyholderLink *keyholder;
+  gboolean enforce_self; /* nothing is granted unless the webhook allows this KMS, too */
+  GMutex self_lock;
+  gboolean has_self;
+  BootInfo self; /* set once */
 };
 
 /* Reads fields from `body`, puts the answer's into `answer`. */
@@ -27,4 +31,10 @@ gboolean verifier_authorize(KmsVerifier *verifier, AuthQuestion about, const Ver
 void verifier_log_decision(const char *what, const BootInfo *info);
 
 /* Other KMSs (kms_peer.c). */
+gboolean verifier_answer_judge_source(KmsVerifier *verifier, Reader *body, WireBuffer *answer, GError **error);
 gboolean verifier_answer_authorize_kms(KmsVerifier *verifier, Reader *body, WireBuffer *answer, GError **error);
+
+/* This KMS itself (self.c). */
+gboolean verifier_require_self(KmsVerifier *verifier, GError **error);
+gboolean verifier_answer_self(KmsVerifier *verifier, Reader *body, WireBuffer *answer, GError **error);
+gboolean verifier_answer_self_allowed(KmsVerifier *verifier, Reader *body, WireBuffer *answer, GError **error);

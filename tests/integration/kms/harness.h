@@ -31,6 +31,7 @@ typedef struct {
   char *cert_dir;
   char *log_path;
   char *image_cache;
+  gboolean self_authorization; /* whether kms_configure() asks for it */
   Secret *seed;
   SimulatedPki *pki;
   RatlsVerifier *verifier; /* a client's, for the KMS's own evidence */

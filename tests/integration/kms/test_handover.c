@@ -4,6 +4,7 @@
 #include "kms.pb-c.h"
 #include "kms/keyholder/handover.h"
 #include "kms/keyholder/key_files.h"
+#include "kms/sealed_keys.h"
 
 #include "crypto/envelope.h"
 
@@ -37,9 +38,8 @@ static void replica_init(Replica *replica, Kms *kms, guint8 mrtd_byte) {
 }
 
 static GBytes *sign_recipient(EVP_PKEY *key, const guint8 recipient[KMS_RECIPIENT_SIZE]) {
-  guint8 statement[sizeof KMS_RECIPIENT_LABEL - 1 + KMS_RECIPIENT_SIZE];
-  memcpy(statement, KMS_RECIPIENT_LABEL, sizeof KMS_RECIPIENT_LABEL - 1);
-  memcpy(statement + sizeof KMS_RECIPIENT_LABEL - 1, recipient, KMS_RECIPIENT_SIZE);
+  guint8 statement[KMS_RECIPIENT_STATEMENT_SIZE];
+  sealed_keys_statement(recipient, statement);
   return p256_sign(key, statement, sizeof statement);
 }
 
@@ -131,13 +131,16 @@ static void test_plain(void) {
   g_assert_null(strstr(json, "sealed_keys"));
   const Kms__KmsKeyResponse *answer = (const Kms__KmsKeyResponse *)message;
   g_assert_cmpuint(answer->n_keys, ==, 1);
-  g_autoptr(Secret) temp_ca = secret_new(answer->temp_ca_key, strlen(answer->temp_ca_key));
-  g_autoptr(Secret) root_ca = secret_new(answer->keys[0]->ca_key, strlen(answer->keys[0]->ca_key));
+  const char *temp_ca = answer->temp_ca_key, *root_ca = answer->keys[0]->ca_key;
   g_autoptr(Secret) k256 = secret_new(answer->keys[0]->k256_key.data, answer->keys[0]->k256_key.len);
-  g_autoptr(RootKeys) received = handover_read(temp_ca, root_ca, k256, &error);
+  const RootKeys received = {.temp_ca = p256_from_pem(temp_ca, strlen(temp_ca), &error),
+                             .root_ca = p256_from_pem(root_ca, strlen(root_ca), &error),
+                             .k256 = k256};
   g_assert_no_error(error);
   g_autoptr(RootKeys) own = key_files_load(kms->cert_dir, NULL);
-  assert_same_roots(received, own);
+  assert_same_roots(&received, own);
+  EVP_PKEY_free(received.temp_ca);
+  EVP_PKEY_free(received.root_ca);
 }
 
 int main(int argc, char **argv) {

@@ -172,6 +172,67 @@ static void test_dev_mode(void) {
   g_assert_null(refused);
 }
 
+static void public_method(Kms *kms, const char *method, const ProtobufCMessage *request,
+                          const ProtobufCMessageDescriptor *type, const char *refusal) {
+  g_autoptr(PrpcClient) client = kms_client(kms, NULL, NULL);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(PrpcMessage) answer = prpc_client_call(client, method, request, type, &error);
+  g_assert_true((answer != NULL) == (refusal == NULL));
+  if (refusal && !strstr(error->message, refusal))
+    g_error("expected \"%s\", got \"%s\"", refusal, error->message);
+}
+
+static void public_methods(Kms *kms, const char *refusal) {
+  Kms__AppId app = KMS__APP_ID__INIT;
+  guint8 app_id[20] = {1};
+  app.app_id = (ProtobufCBinaryData){sizeof app_id, app_id};
+  public_method(kms, "GetTempCaCert", NULL, &kms__get_temp_ca_cert_response__descriptor, refusal);
+  public_method(kms, "GetAppEnvEncryptPubKey", &app.base, &kms__public_key_response__descriptor, refusal);
+  public_method(kms, "GetMeta", NULL, &kms__get_meta_response__descriptor, NULL);
+}
+
+/* A KMS that its own webhook no longer allows says nothing more, and never makes keys. */
+static void test_self_authorization(void) {
+  static const char refusal[] = "kms self authorization failed: boot denied";
+  g_autoptr(Kms) kms = kms_new();
+  kms->self_authorization = TRUE;
+  kms_configure(kms, NULL, NULL, NULL);
+  g_atomic_int_set(&kms->hook.mode, HOOK_DENY);
+  fails_to_start(kms, refusal);
+  g_autofree char *key = read_file(kms, "root-ca.key");
+  g_assert_null(key);
+  g_atomic_int_set(&kms->hook.mode, HOOK_ALLOW);
+  kms_start(kms);
+  public_methods(kms, NULL);
+  g_assert_cmpstr(kms->hook.last_path, ==, "/bootAuth/kms");
+  g_autoptr(TdxPlatform) platform = kms_client_platform(kms, 1, 2, GOOD_IMAGE);
+  g_autoptr(AppKeys) keys = app_keys_from_kms(kms->url, platform, VM_CONFIG, kms->verifier, NULL);
+  g_assert_nonnull(keys);
+  g_autoptr(PrpcClient) client = kms_attested_client(kms, platform);
+  g_atomic_int_set(&kms->hook.mode, HOOK_DENY);
+  public_methods(kms, refusal);
+  Kms__GetAppKeyRequest request = KMS__GET_APP_KEY_REQUEST__INIT;
+  request.vm_config = (char *)VM_CONFIG;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(PrpcMessage) refused =
+      prpc_client_call(client, "GetAppKey", &request.base, &kms__app_key_response__descriptor, &error);
+  g_assert_null(refused);
+  g_assert_nonnull(strstr(error->message, refusal));
+}
+
+static void test_self_authorization_without_agent(void) {
+  g_autoptr(Kms) kms = kms_new();
+  g_free(kms->agent_address);
+  kms->agent_address = g_strdup_printf("unix:%s/nobody.sock", kms->dir);
+  kms->self_authorization = TRUE;
+  kms_configure(kms, "auto_bootstrap_domain = \"127.0.0.1\"\nquote_enabled = false", NULL, NULL);
+  fails_to_start(kms, "core.enforce_self_authorization needs evidence about this kms");
+  kms->self_authorization = FALSE;
+  kms_configure(kms, "auto_bootstrap_domain = \"127.0.0.1\"\nquote_enabled = false", NULL, NULL);
+  kms_start(kms);
+  assert_log_has(kms, "core.enforce_self_authorization is false");
+}
+
 static int http(Kms *kms, const char *verb, const char *path, const char *type, const char *body, char **answer) {
   g_autofree char *url = g_strdup_printf("http://127.0.0.1:%u", kms->port);
   g_autoptr(PrpcClient) client = prpc_client_new(url, NULL);
@@ -200,13 +261,11 @@ static void test_onboarding(void) {
   g_assert_cmpint(http(kms, "GET", "/prpc/Bootstrap?domain=127.0.0.1", NULL, NULL, NULL), ==, 400);
   g_assert_cmpint(http(kms, "POST", path, "text/plain", "{\"domain\":\"127.0.0.1\"}", NULL), ==, 400);
   g_assert_cmpint(http(kms, "POST", path, json, "{\"domain\":\"not a domain\"}", NULL), ==, 400);
-  g_autofree char *info = NULL, *again = NULL, *unbuilt = NULL;
+  g_autofree char *info = NULL, *again = NULL;
   g_assert_cmpint(http(kms, "POST", path, json, "{\"domain\":\"127.0.0.1\"}", &info), ==, 200);
   g_assert_true(g_str_has_prefix(info, "{\"ca_pubkey\":\"3059"));
   g_assert_cmpint(http(kms, "POST", path, json, "{\"domain\":\"127.0.0.1\"}", &again), ==, 400);
   g_assert_nonnull(strstr(again, "already been bootstrapped"));
-  g_assert_cmpint(http(kms, "POST", "/prpc/Onboard.Onboard", json, "{}", &unbuilt), ==, 400);
-  g_assert_nonnull(strstr(unbuilt, "not implemented yet"));
   g_autofree char *stored = read_file(kms, "bootstrap-info.json");
   g_assert_cmpstr(stored, ==, info);
   g_assert_cmpint(http(kms, "GET", "/finish", NULL, NULL, NULL), ==, 200);
@@ -245,6 +304,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/kms/lifecycle/needs-an-agent", test_needs_an_agent);
   g_test_add_func("/kms/lifecycle/refused-configuration", test_refused_configuration);
   g_test_add_func("/kms/lifecycle/dev-mode", test_dev_mode);
+  g_test_add_func("/kms/lifecycle/self-authorization", test_self_authorization);
+  g_test_add_func("/kms/lifecycle/self-authorization-without-agent", test_self_authorization_without_agent);
   g_test_add_func("/kms/lifecycle/onboarding", test_onboarding);
   g_test_add_func("/kms/lifecycle/onboarding-token", test_onboarding_token);
   return g_test_run();
