@@ -10,6 +10,7 @@
 #include "crypto/x509.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -18,6 +19,17 @@
 #include <sys/time.h>
 
 #define PEER_TIMEOUT_SECONDS 10
+/* Bytes: private numbers of the root keys, of one app's keys and of a signature, several times over. */
+#define SECURE_HEAP_SIZE (64 * 1024)
+#define SECURE_HEAP_MIN 32
+
+/* Private numbers that the crypto library makes are locked, guarded and not dumped. Without an allowance for locked memory
+ * they are still apart from everything else. */
+static void use_secure_heap(void) {
+  int made = CRYPTO_secure_malloc_init(SECURE_HEAP_SIZE, SECURE_HEAP_MIN);
+  if (made != 1)
+    log_warn("memory of keys is %s: the limit of locked memory is too low", made == 2 ? "not locked" : "not apart");
+}
 
 /* Libraries initialise on first use, partly from files: all that is used later is used once while there are files. */
 static gboolean warm_up(GError **error) {
@@ -89,6 +101,7 @@ int main(int argc, char **argv) {
     return EXIT_FAILURE;
   }
   secret_protect_process();
+  use_secure_heap();
   /* The front drains its requests first and then ends this process by closing its channel. */
   (void)signal(SIGINT, SIG_IGN);
   (void)signal(SIGTERM, SIG_IGN);

@@ -73,6 +73,24 @@ gboolean secret_equal(const Secret *a, const Secret *b) {
   return a->len == b->len && bytes_equal_constant_time(a->data, b->data, a->len);
 }
 
+typedef struct {
+  void *data;
+  gsize len;
+} WipedBytes;
+
+static void wiped_bytes_free(gpointer data) {
+  WipedBytes *wiped = data;
+  secret_wipe(wiped->data, wiped->len);
+  g_free(wiped->data);
+  g_free(wiped);
+}
+
+GBytes *secret_bytes_take(void *data, gsize len) {
+  WipedBytes *wiped = g_new(WipedBytes, 1);
+  *wiped = (WipedBytes){data, len};
+  return g_bytes_new_with_free_func(data, len, wiped_bytes_free, wiped);
+}
+
 void secret_wipe(void *data, gsize len) {
   if (data)
     explicit_bzero(data, len);

@@ -24,6 +24,8 @@ gsize secret_len(const Secret *secret);
 /* Compares in constant time for equal lengths; unequal lengths are unequal. */
 gboolean secret_equal(const Secret *a, const Secret *b);
 gboolean bytes_equal_constant_time(const void *a, const void *b, gsize len);
+/* Takes `data`, which g_malloc() made: it is wiped when the last reference goes. For messages that may hold keys. */
+GBytes *secret_bytes_take(void *data, gsize len);
 /* Overwrites memory in a way the compiler keeps. */
 void secret_wipe(void *data, gsize len);
 

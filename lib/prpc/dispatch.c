@@ -122,24 +122,8 @@ const char *prpc_encoding_content_type(PrpcEncoding encoding) {
   return encoding == PRPC_ENCODING_PROTOBUF ? "application/octet-stream" : "application/json";
 }
 
-/* An answer on its way out; keys may be in it. */
-typedef struct {
-  char *text;
-  gsize len;
-} WipedText;
-
-static void wiped_text_free(gpointer data) {
-  WipedText *wiped = data;
-  secret_wipe(wiped->text, wiped->len);
-  g_free(wiped->text);
-  g_free(wiped);
-}
-
-static GBytes *take_text(char *text) {
-  WipedText *wiped = g_new(WipedText, 1);
-  *wiped = (WipedText){text, strlen(text)};
-  return g_bytes_new_with_free_func(text, wiped->len, wiped_text_free, wiped);
-}
+/* Keys may be in it. */
+static GBytes *take_text(char *text) { return secret_bytes_take(text, strlen(text)); }
 
 GBytes *prpc_encode_error(PrpcEncoding encoding, const char *text) {
   if (encoding != PRPC_ENCODING_PROTOBUF) {

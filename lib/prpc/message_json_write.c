@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#define INITIAL_SIZE 1024 /* an answer with keys fits, and so is never moved, which would leave a copy behind */
+#define SIZE_OF_NAMES 1024 /* bytes that the names of an answer with keys take at most */
 
 /* Fields that newer versions added in a way older clients must not see while they are empty. */
 static const struct {
@@ -100,8 +100,10 @@ static void write_message(GString *out, const ProtobufCMessage *message) {
   g_string_append(out, separator == '{' ? "{}" : "}");
 }
 
+/* Hex and line breaks take two characters for a byte. An answer with keys fits, and so is never moved, which would leave
+ * a copy behind. */
 char *prpc_message_to_json(const ProtobufCMessage *message) {
-  GString *out = g_string_sized_new(INITIAL_SIZE);
+  GString *out = g_string_sized_new(SIZE_OF_NAMES + 2 * protobuf_c_message_get_packed_size(message));
   write_message(out, message);
   return g_string_free(out, FALSE);
 }

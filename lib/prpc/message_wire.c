@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/reader.h"
+#include "base/secret.h"
 
 #include <string.h>
 
@@ -114,5 +115,5 @@ GBytes *prpc_message_pack(const ProtobufCMessage *message) {
   gsize len = protobuf_c_message_get_packed_size(message);
   guint8 *data = g_malloc(len + 1);
   protobuf_c_message_pack(message, data);
-  return g_bytes_new_take(data, len);
+  return secret_bytes_take(data, len); /* keys travel in messages */
 }

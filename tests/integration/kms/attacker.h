@@ -23,7 +23,7 @@ guint64 attacker_put(Attacker *attacker, const void *data, gsize len);
 guint64 attacker_put_text(Attacker *attacker, const char *text);
 /* Bytes of the front's memory: fewer where it can't be read. */
 GBytes *attacker_get(Attacker *attacker, guint64 address, gsize len);
-/* All the memory of the front goes into the loot. */
+/* All the memory of the front goes into the loot; `mappings` as process_mappings() gives them. */
 void attacker_take_memory(Attacker *attacker, GArray *mappings);
 
 /* Sends `len` bytes as they are on one of the front's channels; FALSE when the channel or the front is gone. */

@@ -76,25 +76,36 @@ const char *key_traces_find(const KeyTraces *traces, const void *data, gsize len
   return NULL;
 }
 
+/* "start-end access ..." begins a mapping, "Locked: N kB" belongs to the last one. */
+static void read_line(const char *line, GArray *mappings, gboolean *relevant) {
+  ProcessMapping mapping = {0};
+  char access[5];
+  unsigned long locked_kib;
+  if (sscanf(line, "%zx-%zx %4s", &mapping.start, &mapping.end, access) == 3) {
+    *relevant = access[0] == 'r' && !strstr(line, "[v");
+    if (*relevant)
+      g_array_append_val(mappings, mapping);
+  } else if (*relevant && sscanf(line, "Locked: %lu", &locked_kib) == 1) {
+    g_array_index(mappings, ProcessMapping, mappings->len - 1).locked = locked_kib > 0;
+  }
+}
+
 GArray *process_mappings(pid_t pid) {
-  g_autofree char *path = g_strdup_printf("/proc/%d/maps", pid), *text = NULL;
+  g_autofree char *path = g_strdup_printf("/proc/%d/smaps", pid), *text = NULL;
   if (!g_file_get_contents(path, &text, NULL, NULL))
     return NULL;
-  GArray *mappings = g_array_new(FALSE, FALSE, 2 * sizeof(gsize));
+  GArray *mappings = g_array_new(FALSE, FALSE, sizeof(ProcessMapping));
   g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-  for (char **line = lines; *line; line++) {
-    gsize range[2];
-    char access[5];
-    if (sscanf(*line, "%zx-%zx %4s", &range[0], &range[1], access) == 3 && access[0] == 'r' && !strstr(*line, "[v"))
-      g_array_append_val(mappings, range);
-  }
+  gboolean relevant = FALSE;
+  for (char **line = lines; *line; line++)
+    read_line(*line, mappings, &relevant);
   return mappings;
 }
 
-static const char *find_in_range(const KeyTraces *traces, int memory, const gsize *range) {
+static const char *find_in_mapping(const KeyTraces *traces, int memory, const ProcessMapping *mapping) {
   g_autofree char *piece = g_malloc(PIECE);
-  for (gsize at = range[0]; at < range[1]; at += PIECE / 2) { /* pieces overlap */
-    ssize_t n = pread(memory, piece, MIN(PIECE, range[1] - at), (off_t)at);
+  for (gsize at = mapping->start; at < mapping->end; at += PIECE / 2) { /* pieces overlap */
+    ssize_t n = pread(memory, piece, MIN(PIECE, mapping->end - at), (off_t)at);
     const char *found = n > 0 ? key_traces_find(traces, piece, (gsize)n) : NULL;
     if (found)
       return found;
@@ -102,14 +113,17 @@ static const char *find_in_range(const KeyTraces *traces, int memory, const gsiz
   return NULL;
 }
 
-const char *key_traces_find_in_process(const KeyTraces *traces, pid_t pid, gboolean *readable) {
+const char *key_traces_find_in_process(const KeyTraces *traces, pid_t pid, MemoryPart part, gboolean *readable) {
   g_autofree char *path = g_strdup_printf("/proc/%d/mem", pid);
   g_autoptr(GArray) mappings = process_mappings(pid);
   int memory = open(path, O_RDONLY | O_CLOEXEC);
   *readable = mappings && memory >= 0;
   const char *found = NULL;
-  for (guint i = 0; *readable && !found && i < mappings->len; i++)
-    found = find_in_range(traces, memory, (const gsize *)(const void *)(mappings->data + i * 2 * sizeof(gsize)));
+  for (guint i = 0; *readable && !found && i < mappings->len; i++) {
+    const ProcessMapping *mapping = &g_array_index(mappings, ProcessMapping, i);
+    if (part == MEMORY_ALL || !mapping->locked)
+      found = find_in_mapping(traces, memory, mapping);
+  }
   if (memory >= 0)
     close(memory);
   return found;

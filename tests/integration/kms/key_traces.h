@@ -20,8 +20,13 @@ void key_traces_add_p256(KeyTraces *traces, const char *name, EVP_PKEY *key);
 /* "NAME as FORM" of the first trace that is found, or NULL. Borrowed. */
 const char *key_traces_find(const KeyTraces *traces, const void *data, gsize len);
 
-/* The same in all of a process's memory that it could read or write, through /proc/PID/mem. *readable is FALSE when this
- * process may not look there. */
-const char *key_traces_find_in_process(const KeyTraces *traces, pid_t pid, gboolean *readable);
-/* The process's mappings with read access as (start, end) pairs of gsize. NULL when they can't be read. */
+typedef struct {
+  gsize start, end;
+  gboolean locked; /* can't be swapped out */
+} ProcessMapping;
+/* The process's mappings with read access (ProcessMapping). NULL when they can't be read. */
 GArray *process_mappings(pid_t pid);
+
+typedef enum { MEMORY_ALL, MEMORY_UNLOCKED } MemoryPart;
+/* The same in a process's memory, through /proc/PID/mem. *readable is FALSE when this process may not look there. */
+const char *key_traces_find_in_process(const KeyTraces *traces, pid_t pid, MemoryPart part, gboolean *readable);

@@ -186,6 +186,8 @@ static void test_secret(void) {
   g_assert_true(secret_equal(a, b));
   g_assert_false(secret_equal(a, c));
   g_assert_false(secret_equal(c, d));
+  g_autoptr(GBytes) bytes = secret_bytes_take(g_strdup("abc"), 3);
+  g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), "abc", 3);
 }
 
 int main(int argc, char **argv) {
