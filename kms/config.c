@@ -56,6 +56,10 @@ static const char defaults[] =
     "auth_token = \"\"\n"
     "htpasswd_file = \"\"\n"
     "insecure_no_auth = false\n"
+    "[core.audit]\n"
+    "enabled = true\n"
+    "dir = \"\"\n"
+    "sync = false\n"
     "[core.metrics]\n"
     "enabled = true\n"
     "[core.attestation]\n"
@@ -167,6 +171,18 @@ static gboolean read_admin(KmsConfig *config, GError **error) {
          config_get_bool(layers, "core.admin.insecure_no_auth", &config->admin_insecure_no_auth, error);
 }
 
+static gboolean read_audit(KmsConfig *config, GError **error) {
+  gboolean enabled;
+  const char *dir;
+  if (!config_get_bool(config->layers, "core.audit.enabled", &enabled, error) ||
+      !config_get_string(config->layers, "core.audit.dir", &dir, error) ||
+      !config_get_bool(config->layers, "core.audit.sync", &config->audit_sync, error))
+    return FALSE;
+  if (enabled)
+    config->audit_dir = *dir ? g_strdup(dir) : g_build_filename(config->cert_dir, "audit", NULL);
+  return TRUE;
+}
+
 /* The reference's default address is the KMS's own port, so there is none here. */
 static gboolean read_image_download(KmsConfig *config, GError **error) {
   if (!get_text_or_null(config->layers, "core.image.download_url", &config->image_download_url, error) ||
@@ -266,7 +282,7 @@ KmsConfig *kms_config_read(Config *layers, GError **error) {
   g_autoptr(KmsConfig) config = g_new0(KmsConfig, 1);
   config->layers = layers;
   if (!config_get_string(layers, "core.cert_dir", &config->cert_dir, error) || !read_rpc(config, error) ||
-      !read_auth(config, error) || !read_admin(config, error) || !read_image(config, error) || !read_onboard(config, error) ||
+      !read_auth(config, error) || !read_admin(config, error) || !read_audit(config, error) || !read_image(config, error) || !read_onboard(config, error) ||
       !read_attestation(config, error) || !read_isolation(config, error) ||
       !config_get_bool(layers, "core.metrics.enabled", &config->metrics_enabled, error))
     return NULL;
@@ -288,6 +304,7 @@ void kms_config_free(KmsConfig *config) {
   g_free(config->rpc_address);
   g_free(config->onboard_address);
   g_free(config->admin_address);
+  g_free(config->audit_dir);
   g_clear_pointer(&config->limits, g_array_unref);
   config_free(config->layers);
   g_free(config);
@@ -305,6 +322,8 @@ void kms_config_warn(const KmsConfig *config) {
     log_warn("INSECURE: core.onboard.plain_handover is set: root keys that another KMS asks for pass through the front");
   if (config->admin_enabled && config->admin_insecure_no_auth)
     log_warn("INSECURE: core.admin.insecure_no_auth is set: whoever reaches http://%s is the administrator", config->admin_address);
+  if (!config->audit_dir)
+    log_warn("core.audit.enabled is false: nobody will be able to tell which keys were released");
   if (!config->verify_image)
     log_warn("DEVELOPMENT ONLY: core.image.verify is false: any software may claim to be any image");
   if (!config->quote_enabled)

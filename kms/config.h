@@ -55,6 +55,9 @@ typedef struct {
 
   gboolean metrics_enabled;
 
+  char *audit_dir;     /* NULL: no audit log */
+  gboolean audit_sync; /* each line is on the disk before what it tells is done */
+
   gboolean insecure_shared_user; /* start although the three processes are not of three users */
   const char *front_user, *verifier_user, *keyholder_user;
 } KmsConfig;

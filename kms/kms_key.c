@@ -41,12 +41,8 @@ gboolean kms_key_answer(PrpcCall *call, const ProtobufCMessage *request, Protobu
   const KmsService *service = user_data;
   const Kms__GetKmsKeyRequest *args = (const Kms__GetKmsKeyRequest *)request;
   Kms__KmsKeyResponse *answer = (Kms__KmsKeyResponse *)response;
-  GBytes *certificate = prpc_call_identity(call);
+  g_autoptr(GBytes) certificate = kms_service_certificate(call);
   guint8 grant[KMS_GRANT_SIZE];
-  if (!certificate) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "kms not allowed: no attestation provided");
-    return FALSE;
-  }
   if (!verifier_client_authorize_kms(service->verifier, certificate, args->vm_config, grant, error))
     return FALSE;
   return args->recipient.len ? answer_sealed(service, args, grant, answer, error)

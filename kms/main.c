@@ -64,8 +64,7 @@ static gboolean listen_on(PrpcServer *server, KmsService *service, PrpcRouter *r
                          config->client_certificate_required, error);
   PrpcListenOptions options = {.tls = tls,
                                .authenticator = kms_service_authenticate,
-                               .authenticator_data = service,
-                               .identity_free = (GDestroyNotify)g_bytes_unref};
+                               .authenticator_data = service};
   if (!tls)
     return FALSE;
   return prpc_server_listen(server, config->rpc_address, router, &options, error) != 0;

@@ -24,6 +24,8 @@
 /* The key holder's third argument, one of both. */
 #define KMS_PLAIN_HANDOVER "plain-handover"
 #define KMS_SEALED_HANDOVER "sealed-handover"
+#define KMS_AUDIT_SYNC "sync-each"
+#define KMS_AUDIT_BATCH "sync-batches"
 
 /* Bounds of the fields that vary. */
 #define KMS_MAX_DOMAIN 253
@@ -80,16 +82,18 @@ enum {
 
 /* Verifier -> key holder, only after sealing. */
 enum {
-  /* app_id fixed 20, instance_id_len u8 (0 or 20), instance_id fixed 20 (zero when there is none) -> grant fixed 16.
-   * "This CVM was proven and allowed now": good for one KEYHOLDER_APP_KEYS within KMS_GRANT_SECONDS. */
+  /* facts (kms/audit_facts.h) -> grant fixed 16. "This CVM was proven and allowed now": good for one KEYHOLDER_APP_KEYS of
+   * the facts' app and instance within KMS_GRANT_SECONDS. */
   KEYHOLDER_GRANT = 32,
-  /* app_id fixed 20, spki blob, has_organization u8, organization text, common_name text, n_alt_names u8, alt_name
+  /* facts, spki blob, has_organization u8, organization text, common_name text, n_alt_names u8, alt_name
    * text..., server_auth u8, client_auth u8, quote blob, event_log blob, attestation blob, app_info blob (each empty:
    * none), not_before u64, not_after u64 (Unix seconds, 0: not asked for) -> chain: leaf text, app CA text */
   KEYHOLDER_SIGN_LEAF,
-  /* spki fixed 91 (P-256, of the client certificate whose evidence verified) -> grant fixed 16. "This is a KMS, proven and
+  /* facts, spki fixed 91 (P-256, of the client certificate whose evidence verified) -> grant fixed 16. "This is a KMS, proven and
    * allowed now": good for one answer with root keys. */
   KEYHOLDER_GRANT_ROOT,
+  /* facts, reason text -> nothing. For the audit log. */
+  KEYHOLDER_REFUSAL,
 };
 #define KMS_GRANT_SECONDS 30
 #define KMS_MAX_GRANTS 256

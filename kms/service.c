@@ -17,13 +17,16 @@
 #define CSR_V2 2
 
 gboolean kms_service_authenticate(X509 *certificate, gpointer user_data, gpointer *identity, GError **error) {
+  (void)identity; /* handlers pass the certificate itself on */
   KmsService *service = user_data;
   g_autoptr(GBytes) der = cert_to_der(certificate);
-  gboolean attested = FALSE;
-  if (!verifier_client_check(service->verifier, der, &attested, error))
-    return FALSE;
-  *identity = attested ? g_steal_pointer(&der) : NULL;
-  return TRUE;
+  gboolean attested;
+  return verifier_client_check(service->verifier, der, &attested, error);
+}
+
+GBytes *kms_service_certificate(PrpcCall *call) {
+  X509 *certificate = prpc_call_certificate(call);
+  return certificate ? cert_to_der(certificate) : g_bytes_new(NULL, 0);
 }
 
 static gboolean wrong_api_version(guint32 version, GError **error) {
@@ -49,11 +52,7 @@ static gboolean get_app_key(PrpcCall *call, const ProtobufCMessage *request, Pro
   const Kms__GetAppKeyRequest *args = (const Kms__GetAppKeyRequest *)request;
   if (args->api_version > MAX_API_VERSION)
     return wrong_api_version(args->api_version, error);
-  GBytes *certificate = prpc_call_identity(call);
-  if (!certificate) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "app not allowed: no attestation provided");
-    return FALSE;
-  }
+  g_autoptr(GBytes) certificate = kms_service_certificate(call);
   g_auto(AppAuthorization) authorization = {0};
   g_auto(KeyholderAppKeys) keys = {0};
   if (!verifier_client_authorize(service->verifier, certificate, args->vm_config, &authorization, error) ||

@@ -22,6 +22,8 @@ typedef struct {
 
 /* Routes /prpc, /health and, unless switched off, /metrics, with X-App-Version on every answer. `service` must outlive the router. */
 PrpcRouter *kms_service_router(KmsService *service);
-/* For the listener: judges a client certificate's evidence before any body is read. The identity is the certificate's
- * DER (GBytes) when it carries evidence, else NULL. `user_data` is the KmsService. */
+/* The client's certificate (DER), or no bytes when it has none: the verifier refuses those too, and has it recorded. */
+GBytes *kms_service_certificate(PrpcCall *call);
+/* For the listener: judges a client certificate's evidence before any body is read. There is no identity.
+ * `user_data` is the KmsService. */
 gboolean kms_service_authenticate(X509 *certificate, gpointer user_data, gpointer *identity, GError **error);

@@ -3,6 +3,7 @@
 #include "kms/domain.h"
 
 #include "base/error.h"
+#include "crypto/digest.h"
 
 #include <string.h>
 
@@ -140,6 +141,17 @@ gboolean certificate_app_leaf(const RootKeys *keys, X509 *root_ca, const LeafReq
     return FALSE;
   *leaf = cert_to_pem(leaf_cert);
   *app_ca = cert_to_pem(app_ca_cert);
+  return TRUE;
+}
+
+gboolean certificate_digest(const char *pem, guint8 out[32], GError **error) {
+  g_autoptr(X509) certificate = cert_from_pem(pem, strlen(pem), error);
+  if (!certificate)
+    return FALSE;
+  g_autoptr(GBytes) der = cert_to_der(certificate);
+  gsize len;
+  const void *data = g_bytes_get_data(der, &len);
+  digest_sha256(data, len, out);
   return TRUE;
 }
 

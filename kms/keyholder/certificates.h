@@ -38,6 +38,9 @@ typedef struct {
 gboolean certificate_app_leaf(const RootKeys *keys, X509 *root_ca, const LeafRequest *request, char **leaf,
                               char **app_ca, GError **error);
 
+/* SHA-256 of the DER. */
+gboolean certificate_digest(const char *pem, guint8 out[32], GError **error);
+
 /* The certificate in `pem` for `key`. Error UNVERIFIED when it is another key's. */
 X509 *certificate_load(GBytes *pem, EVP_PKEY *key, const char *what, GError **error);
 /* TRUE when it ends within a year from now: it is then issued anew at start. */

@@ -1,6 +1,7 @@
 /* Verdicts of the verifier that wait for the front to ask: each good for one answer, for KMS_GRANT_SECONDS. */
 #pragma once
 
+#include "kms/audit_facts.h"
 #include "kms/protocol.h"
 
 #include "crypto/p256.h"
@@ -11,10 +12,7 @@ typedef enum { GRANT_APP_KEYS, GRANT_ROOT_KEYS } GrantKind;
 
 typedef struct {
   GrantKind kind;
-  /* GRANT_APP_KEYS */
-  guint8 app_id[KMS_APP_ID_SIZE];
-  gboolean has_instance_id;
-  guint8 instance_id[KMS_INSTANCE_ID_SIZE];
+  AuditFacts facts; /* proven; GRANT_APP_KEYS is for their app and instance */
   /* GRANT_ROOT_KEYS: who may have them */
   guint8 spki[P256_SPKI_SIZE];
 } KeyGrant;

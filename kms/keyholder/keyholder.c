@@ -1,6 +1,7 @@
 #include "kms/keyholder/keyholder_private.h"
 
 #include "base/error.h"
+#include "base/log.h"
 
 KeyHolder *keyholder_new(const char *cert_dir, KeyHolderSeal seal, gpointer user_data) {
   KeyHolder *holder = g_new0(KeyHolder, 1);
@@ -18,8 +19,25 @@ void keyholder_free(KeyHolder *holder) {
   secret_free(holder->recipient);
   kms_certificates_clear(&holder->certificates);
   grant_table_free(holder->grants);
+  audit_free(holder->audit);
+  g_free(holder->audit_dir);
   g_free(holder->cert_dir);
   g_free(holder);
+}
+
+void keyholder_record(KeyHolder *holder, const char *dir, gboolean sync_each) {
+  holder->audit_dir = g_strdup(dir);
+  holder->audit_sync_each = sync_each;
+}
+
+gint keyholder_tend_due(const KeyHolder *holder) {
+  return holder->audit ? audit_log_sync_due(audit_peek_log(holder->audit)) : -1;
+}
+
+void keyholder_tend(KeyHolder *holder) {
+  g_autoptr(GError) error = NULL;
+  if (holder->audit && !audit_log_sync(audit_peek_log(holder->audit), &error))
+    log_error("%s", error->message);
 }
 
 void keyholder_allow_plain_handover(KeyHolder *holder) { holder->plain_handover = TRUE; }

@@ -18,6 +18,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KeyHolder, keyholder_free)
 /* Also answers KEYHOLDER_PLAIN_ROOT, which shows root keys to the front. */
 void keyholder_allow_plain_handover(KeyHolder *holder);
 
+/* From sealing on, records in `dir` what is released and refused (kms/keyholder/audit.h). */
+void keyholder_record(KeyHolder *holder, const char *dir, gboolean sync_each);
+/* Milliseconds until keyholder_tend() has something to do; -1: nothing. */
+gint keyholder_tend_due(const KeyHolder *holder);
+/* Work that no request asks for; quick when nothing is due. */
+void keyholder_tend(KeyHolder *holder);
+
 /* Brings `cert_dir` in order (see kms/keyholder/key_files.h). */
 gboolean keyholder_prepare(KeyHolder *holder, GError **error);
 

@@ -1,6 +1,7 @@
 /* Shared by the two phases of the key holder; nobody else includes it. */
 #pragma once
 
+#include "kms/keyholder/audit.h"
 #include "kms/keyholder/certificates.h"
 #include "kms/keyholder/grants.h"
 #include "kms/keyholder/keyholder.h"
@@ -16,6 +17,9 @@ struct KeyHolder {
   Secret *recipient; /* X25519, while root keys are awaited from another KMS */
   KmsCertificates certificates;
   GrantTable *grants;
+  char *audit_dir; /* NULL: nothing is recorded */
+  gboolean audit_sync_each;
+  Audit *audit; /* from sealing on */
 };
 
 /* Reads fields from `body`, puts the answer's into `answer`. */

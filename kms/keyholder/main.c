@@ -72,7 +72,7 @@ static gboolean serve(KeyHolder *holder, GError **error) {
   struct pollfd channels[] = {{.fd = KMS_CHANNEL_FRONT, .events = POLLIN},
                               {.fd = KMS_CHANNEL_VERIFIER, .events = POLLIN}};
   for (;;) {
-    if (poll(channels, G_N_ELEMENTS(channels), -1) < 0 && errno != EINTR) {
+    if (poll(channels, G_N_ELEMENTS(channels), keyholder_tend_due(holder)) < 0 && errno != EINTR) {
       dstack_set_errno(error, errno, "failed to wait for requests");
       return FALSE;
     }
@@ -83,20 +83,31 @@ static gboolean serve(KeyHolder *holder, GError **error) {
         return FALSE;
       }
     }
+    keyholder_tend(holder);
   }
 }
 
-static gboolean run(const char *cert_dir, char *user, gboolean plain_handover, GError **error) {
-  g_autoptr(KeyHolder) holder = keyholder_new(cert_dir, seal, user);
-  if (plain_handover)
+typedef struct {
+  const char *cert_dir;
+  char *user;
+  gboolean plain_handover;
+  const char *audit_dir; /* "": nothing is recorded */
+  gboolean audit_sync_each;
+} Settings;
+
+static gboolean run(const Settings *settings, GError **error) {
+  g_autoptr(KeyHolder) holder = keyholder_new(settings->cert_dir, seal, settings->user);
+  if (settings->plain_handover)
     keyholder_allow_plain_handover(holder);
+  if (*settings->audit_dir)
+    keyholder_record(holder, settings->audit_dir, settings->audit_sync_each);
   return sandbox_forbid_network(error) && set_timeouts(KMS_CHANNEL_FRONT, error) &&
          set_timeouts(KMS_CHANNEL_VERIFIER, error) && keyholder_prepare(holder, error) && serve(holder, error);
 }
 
 int main(int argc, char **argv) {
   log_init("dstack-kms-keyholder", LOG_INFO);
-  if (argc != 4) {
+  if (argc != 6) {
     log_error("this program is started by dstack-kms");
     return EXIT_FAILURE;
   }
@@ -105,8 +116,14 @@ int main(int argc, char **argv) {
   /* The front drains its requests first and then ends this process by closing its channel. */
   (void)signal(SIGINT, SIG_IGN);
   (void)signal(SIGTERM, SIG_IGN);
+  (void)signal(SIGXFSZ, SIG_IGN); /* a log that may not grow is an error of its write */
+  const Settings settings = {.cert_dir = argv[1],
+                             .user = argv[2],
+                             .plain_handover = strcmp(argv[3], KMS_PLAIN_HANDOVER) == 0,
+                             .audit_dir = argv[4],
+                             .audit_sync_each = strcmp(argv[5], KMS_AUDIT_SYNC) == 0};
   g_autoptr(GError) error = NULL;
-  (void)run(argv[1], argv[2], strcmp(argv[3], KMS_PLAIN_HANDOVER) == 0, &error); /* only ends with an error */
+  (void)run(&settings, &error); /* only ends with an error */
   log_info("ends: %s", error->message);
   return EXIT_FAILURE;
 }

@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 
+#include <string.h>
+
 static gboolean answer_env_key(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error) {
   guint8 app_id[KMS_APP_ID_SIZE];
   reader_copy(body, app_id, sizeof app_id);
@@ -25,8 +27,9 @@ static gboolean answer_app_keys(KeyHolder *holder, Reader *body, WireBuffer *ans
   g_auto(AppSecrets) secrets = {0};
   if (!reader_finish(body, "app keys request", error) ||
       !grant_table_take(holder->grants, GRANT_APP_KEYS, name, g_get_monotonic_time(), &grant, error) ||
-      !app_secrets_derive(holder->keys, grant.app_id, grant.has_instance_id ? grant.instance_id : NULL, &secrets,
-                          error))
+      !app_secrets_derive(holder->keys, grant.facts.app_id, grant.facts.has_instance_id ? grant.facts.instance_id : NULL,
+                          &secrets, error) ||
+      !audit_release(holder->audit, &grant.facts, NULL, error))
     return FALSE;
   wire_put_fixed(answer, secret_peek(secrets.disk), KMS_DERIVED_KEY_SIZE);
   wire_put_fixed(answer, secret_peek(secrets.env), KMS_DERIVED_KEY_SIZE);
@@ -41,27 +44,38 @@ static void put_grant(KeyHolder *holder, const KeyGrant *grant, WireBuffer *answ
   wire_put_fixed(answer, name, sizeof name);
 }
 
+/* Only who was proven gets a grant. */
+static void read_proven(Reader *body, AuditFacts *facts) {
+  audit_facts_get(body, facts);
+  if (!facts->proven)
+    reader_fail(body);
+}
+
 static gboolean answer_grant(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error) {
   KeyGrant grant = {.kind = GRANT_APP_KEYS};
-  reader_copy(body, grant.app_id, sizeof grant.app_id);
-  guint8 instance_id_len = reader_u8(body);
-  reader_copy(body, grant.instance_id, sizeof grant.instance_id);
-  if (instance_id_len != 0 && instance_id_len != KMS_INSTANCE_ID_SIZE)
-    reader_fail(body);
+  read_proven(body, &grant.facts);
   if (!reader_finish(body, "grant request", error))
     return FALSE;
-  grant.has_instance_id = instance_id_len != 0;
   put_grant(holder, &grant, answer);
   return TRUE;
 }
 
 static gboolean answer_grant_root(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error) {
   KeyGrant grant = {.kind = GRANT_ROOT_KEYS};
+  read_proven(body, &grant.facts);
   reader_copy(body, grant.spki, sizeof grant.spki);
   if (!reader_finish(body, "root grant request", error))
     return FALSE;
   put_grant(holder, &grant, answer);
   return TRUE;
+}
+
+static gboolean answer_refusal(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error) {
+  (void)answer; /* says nothing but that it is recorded */
+  AuditFacts facts;
+  audit_facts_get(body, &facts);
+  g_autofree char *reason = wire_get_text(body, KMS_MAX_NAME);
+  return reader_finish(body, "refusal", error) && audit_refusal(holder->audit, &facts, reason, error);
 }
 
 static gboolean take_root_grant(KeyHolder *holder, const guint8 *name, KeyGrant *out, GError **error) {
@@ -78,7 +92,7 @@ static gboolean answer_sealed_root(KeyHolder *holder, Reader *body, WireBuffer *
       !handover_check_recipient(grant.spki, recipient, signature, error))
     return FALSE;
   g_autoptr(GBytes) sealed = handover_seal(holder->keys, recipient, error);
-  if (!sealed)
+  if (!sealed || !audit_release(holder->audit, &grant.facts, NULL, error))
     return FALSE;
   wire_put_bytes(answer, sealed);
   return TRUE;
@@ -96,6 +110,8 @@ static gboolean answer_plain_root(KeyHolder *holder, Reader *body, WireBuffer *a
                 "core.onboard.plain_handover here");
     return FALSE;
   }
+  if (!audit_release(holder->audit, &grant.facts, NULL, error))
+    return FALSE;
   g_autoptr(Secret) temp_ca_key = p256_to_pem(holder->keys->temp_ca);
   g_autoptr(Secret) root_ca_key = p256_to_pem(holder->keys->root_ca);
   wire_put_secret(answer, temp_ca_key);
@@ -107,6 +123,7 @@ static gboolean answer_plain_root(KeyHolder *holder, Reader *body, WireBuffer *a
 /* A LeafRequest with what it borrows. */
 typedef struct {
   LeafRequest request;
+  AuditFacts facts;
   GBytes *spki;
   char *organization, *common_name;
   GPtrArray *alt_names;
@@ -137,7 +154,8 @@ static void read_alt_names(Reader *body, SignRequest *sign) {
 
 static gboolean read_sign_request(Reader *body, SignRequest *sign, GError **error) {
   LeafRequest *request = &sign->request;
-  reader_copy(body, request->app_id, sizeof request->app_id);
+  read_proven(body, &sign->facts);
+  memcpy(request->app_id, sign->facts.app_id, sizeof request->app_id);
   sign->spki = wire_get_bytes(body, P256_SPKI_SIZE);
   gboolean has_organization = reader_u8(body) != 0;
   sign->organization = wire_get_text(body, KMS_MAX_NAME);
@@ -165,8 +183,10 @@ static gboolean read_sign_request(Reader *body, SignRequest *sign, GError **erro
 static gboolean answer_sign_leaf(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error) {
   g_auto(SignRequest) sign = {0};
   g_autofree char *leaf = NULL, *app_ca = NULL;
+  guint8 digest[SHA256_SIZE];
   if (!read_sign_request(body, &sign, error) ||
-      !certificate_app_leaf(holder->keys, holder->certificates.root_ca, &sign.request, &leaf, &app_ca, error))
+      !certificate_app_leaf(holder->keys, holder->certificates.root_ca, &sign.request, &leaf, &app_ca, error) ||
+      !certificate_digest(leaf, digest, error) || !audit_release(holder->audit, &sign.facts, digest, error))
     return FALSE;
   wire_put_text(answer, leaf);
   wire_put_text(answer, app_ca);
@@ -185,6 +205,7 @@ static const struct {
     {KEYHOLDER_FROM_VERIFIER, KEYHOLDER_GRANT, answer_grant},
     {KEYHOLDER_FROM_VERIFIER, KEYHOLDER_SIGN_LEAF, answer_sign_leaf},
     {KEYHOLDER_FROM_VERIFIER, KEYHOLDER_GRANT_ROOT, answer_grant_root},
+    {KEYHOLDER_FROM_VERIFIER, KEYHOLDER_REFUSAL, answer_refusal},
 };
 
 KeyHolderHandler keyholder_sealed_handler(KeyHolderPeer peer, guint8 type) {

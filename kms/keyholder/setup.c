@@ -208,6 +208,9 @@ static gboolean answer_seal(KeyHolder *holder, Reader *body, WireBuffer *answer,
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "certificates were not issued yet");
     return FALSE;
   }
+  if (holder->audit_dir &&
+      !(holder->audit = audit_open(holder->audit_dir, holder->audit_sync_each, holder->keys->k256, error)))
+    return FALSE;
   if (!put_tls_material(holder, answer, error) || !holder->seal(holder->seal_data, error))
     return FALSE;
   holder->sealed = TRUE;

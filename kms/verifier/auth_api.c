@@ -81,45 +81,61 @@ static gboolean get_bool(const json_t *object, const char *key, gboolean *out, G
   return FALSE;
 }
 
-char *auth_reply_parse(const char *json, gsize len, GError **error) {
+/* A webhook need not say, and the reference's does not. */
+static guint64 get_block(const json_t *reply) {
+  const json_t *block = json_object_get(reply, "blockNumber");
+  return json_is_integer(block) && json_integer_value(block) >= 0 ? (guint64)json_integer_value(block)
+                                                                  : AUDIT_BLOCK_UNKNOWN;
+}
+
+void boot_decision_clear(BootDecision *decision) { g_clear_pointer(&decision->gateway_app_id, g_free); }
+
+gboolean auth_reply_parse(const char *json, gsize len, BootDecision *out, GError **error) {
   static const char what[] = "webhook answer";
   g_autoptr(json_t) reply = json_parse(json, len, what, error);
+  *out = (BootDecision){.contract_block = AUDIT_BLOCK_UNKNOWN};
   if (!reply || !json_require_object(reply, what, error))
-    return NULL;
+    return FALSE;
   gboolean allowed;
   if (!get_bool(reply, "isAllowed", &allowed, error))
-    return NULL;
+    return FALSE;
+  out->contract_block = get_block(reply);
   const char *gateway_app_id = json_get_string(reply, "gatewayAppId", what, error);
   const char *reason = gateway_app_id ? json_get_string(reply, "reason", what, error) : NULL;
   if (!reason)
-    return NULL;
+    return FALSE;
   if (allowed)
-    return g_strdup(gateway_app_id);
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "boot denied: %s", reason);
-  return NULL;
+    out->gateway_app_id = g_strdup(gateway_app_id);
+  else
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "boot denied: %s", reason);
+  return allowed;
 }
 
-char *auth_api_allow(AuthApi *api, AuthQuestion about, const BootInfo *info, GError **error) {
-  if (api->type == AUTH_DEV)
-    return g_strdup(api->dev_gateway_app_id);
+static gboolean ask(AuthApi *api, const char *path, const char *question, BootDecision *out, GError **error) {
+  g_autoptr(GBytes) answer = exchange(api, "POST", path, question, error);
+  if (!answer)
+    return FALSE;
+  gsize len;
+  const char *json = g_bytes_get_data(answer, &len);
+  return auth_reply_parse(json, len, out, error);
+}
+
+gboolean auth_api_allow(AuthApi *api, AuthQuestion about, const BootInfo *info, BootDecision *out, GError **error) {
+  *out = (BootDecision){.contract_block = AUDIT_BLOCK_UNKNOWN};
+  if (api->type == AUTH_DEV) {
+    out->gateway_app_id = g_strdup(api->dev_gateway_app_id);
+    return TRUE;
+  }
   g_autofree char *question = boot_info_to_json(info, error);
-  if (!question)
-    return NULL;
   g_autoptr(GError) cause = NULL;
-  const char *path = about == AUTH_ASK_KMS ? "/bootAuth/kms" : "/bootAuth/app";
-  g_autoptr(GBytes) answer = exchange(api, "POST", path, question, &cause);
-  char *gateway_app_id = NULL;
-  if (answer) {
-    gsize len;
-    const char *json = g_bytes_get_data(answer, &len);
-    gateway_app_id = auth_reply_parse(json, len, &cause);
-  }
-  if (!gateway_app_id) {
-    if (!g_error_matches(cause, DSTACK_ERROR, DSTACK_ERROR_DENIED))
-      g_prefix_error(&cause, "failed to check boot auth: ");
-    g_propagate_error(error, g_steal_pointer(&cause));
-  }
-  return gateway_app_id;
+  if (!question)
+    return FALSE;
+  if (ask(api, about == AUTH_ASK_KMS ? "/bootAuth/kms" : "/bootAuth/app", question, out, &cause))
+    return TRUE;
+  if (!g_error_matches(cause, DSTACK_ERROR, DSTACK_ERROR_DENIED))
+    g_prefix_error(&cause, "failed to check boot auth: ");
+  g_propagate_error(error, g_steal_pointer(&cause));
+  return FALSE;
 }
 
 gboolean auth_info_parse(const char *json, gsize len, AuthInfo *out, GError **error) {

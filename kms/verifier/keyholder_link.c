@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 
+#include <string.h>
+
 struct KeyholderLink {
   int fd;
   GMutex lock; /* one request at a time */
@@ -51,23 +53,38 @@ static gboolean take_grant(KeyholderLink *link, const WireBuffer *request, guint
   return reader_finish(&body, "grant", error);
 }
 
-gboolean keyholder_link_grant(KeyholderLink *link, GBytes *app_id, GBytes *instance_id, guint8 grant[KMS_GRANT_SIZE],
+static WireBuffer *facts_request(guint8 type, const AuditFacts *facts) {
+  WireBuffer *request = wire_buffer_new(type);
+  audit_facts_put(request, facts);
+  return request;
+}
+
+gboolean keyholder_link_grant(KeyholderLink *link, const AuditFacts *facts, guint8 grant[KMS_GRANT_SIZE],
                               GError **error) {
-  static const guint8 no_instance[KMS_INSTANCE_ID_SIZE];
-  g_autoptr(GBytes) none = g_bytes_new_static(no_instance, sizeof no_instance);
-  gboolean has_instance = g_bytes_get_size(instance_id) != 0;
-  g_autoptr(WireBuffer) request = wire_buffer_new(KEYHOLDER_GRANT);
-  if (!put_identifier(request, app_id, KMS_APP_ID_SIZE, error))
-    return FALSE;
-  wire_put_u8(request, has_instance ? KMS_INSTANCE_ID_SIZE : 0);
-  if (!put_identifier(request, has_instance ? instance_id : none, KMS_INSTANCE_ID_SIZE, error))
-    return FALSE;
+  g_autoptr(WireBuffer) request = facts_request(KEYHOLDER_GRANT, facts);
   return take_grant(link, request, grant, error);
 }
 
-gboolean keyholder_link_grant_root(KeyholderLink *link, GBytes *spki, guint8 grant[KMS_GRANT_SIZE], GError **error) {
-  g_autoptr(WireBuffer) request = wire_buffer_new(KEYHOLDER_GRANT_ROOT);
+gboolean keyholder_link_grant_root(KeyholderLink *link, const AuditFacts *facts, GBytes *spki,
+                                   guint8 grant[KMS_GRANT_SIZE], GError **error) {
+  g_autoptr(WireBuffer) request = facts_request(KEYHOLDER_GRANT_ROOT, facts);
   return put_identifier(request, spki, P256_SPKI_SIZE, error) && take_grant(link, request, grant, error);
+}
+
+/* Cut between characters. */
+static char *bound_reason(const char *reason) {
+  char *text = g_utf8_make_valid(reason, -1);
+  if (strlen(text) > KMS_MAX_NAME)
+    *g_utf8_find_prev_char(text, text + KMS_MAX_NAME + 1) = '\0';
+  return text;
+}
+
+gboolean keyholder_link_refuse(KeyholderLink *link, const AuditFacts *facts, const char *reason, GError **error) {
+  g_autofree char *bounded = bound_reason(reason);
+  g_autoptr(WireBuffer) request = facts_request(KEYHOLDER_REFUSAL, facts);
+  wire_put_text(request, bounded);
+  g_autoptr(WireBuffer) answer = call(link, request, error);
+  return answer != NULL;
 }
 
 static gboolean put_csr(WireBuffer *request, const RatlsCsr *csr, const LeafExtensions *extensions, GError **error) {
@@ -94,10 +111,10 @@ static gboolean put_csr(WireBuffer *request, const RatlsCsr *csr, const LeafExte
   return TRUE;
 }
 
-gboolean keyholder_link_sign(KeyholderLink *link, GBytes *app_id, const RatlsCsr *csr, const LeafExtensions *extensions,
-                             char **leaf, char **app_ca, GError **error) {
-  g_autoptr(WireBuffer) request = wire_buffer_new(KEYHOLDER_SIGN_LEAF);
-  if (!put_identifier(request, app_id, KMS_APP_ID_SIZE, error) || !put_csr(request, csr, extensions, error))
+gboolean keyholder_link_sign(KeyholderLink *link, const AuditFacts *facts, const RatlsCsr *csr,
+                             const LeafExtensions *extensions, char **leaf, char **app_ca, GError **error) {
+  g_autoptr(WireBuffer) request = facts_request(KEYHOLDER_SIGN_LEAF, facts);
+  if (!put_csr(request, csr, extensions, error))
     return FALSE;
   g_autoptr(WireBuffer) answer = call(link, request, error);
   if (!answer)

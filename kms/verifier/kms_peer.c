@@ -4,28 +4,17 @@
 #include "kms/protocol.h"
 #include "kms/verifier/vm_config.h"
 
-#include "base/error.h"
-#include "crypto/x509.h"
-
-static GBytes *certificate_spki(GBytes *der, GError **error) {
-  gsize len;
-  const void *data = g_bytes_get_data(der, &len);
-  g_autoptr(X509) certificate = cert_from_der(data, len, error);
-  return certificate ? cert_spki(certificate) : NULL;
-}
-
-static gboolean grant_root(KmsVerifier *verifier, GBytes *certificate, const char *vm_config, guint8 *grant,
-                           GError **error) {
+static gboolean grant_root(KmsVerifier *verifier, GBytes *certificate, const char *vm_config, Caller *caller,
+                           guint8 *grant, GError **error) {
   g_autoptr(SharedEvidence) shared = verifier_require_evidence(verifier, certificate, error);
-  g_autoptr(GBytes) spki = shared ? certificate_spki(certificate, error) : NULL;
-  g_auto(BootInfo) info = {0};
-  g_autofree char *gateway_app_id = NULL;
-  if (!spki ||
-      !verifier_authorize(verifier, AUTH_ASK_KMS, evidence_peek(shared), APP_INFO_RUNTIME, vm_config, &info,
-                          &gateway_app_id, error) ||
-      !keyholder_link_grant_root(verifier->keyholder, spki, grant, error))
+  AuditFacts facts;
+  if (!shared || !verifier_authorize(verifier, AUTH_ASK_KMS, evidence_peek(shared), APP_INFO_RUNTIME, vm_config, caller,
+                                     error))
     return FALSE;
-  verifier_log_decision("root keys granted", &info);
+  caller_facts(caller, &facts);
+  if (!keyholder_link_grant_root(verifier->keyholder, &facts, caller->public_key, grant, error))
+    return FALSE;
+  verifier_log_decision("root keys granted", &caller->info);
   return TRUE;
 }
 
@@ -33,8 +22,12 @@ gboolean verifier_answer_authorize_kms(KmsVerifier *verifier, Reader *body, Wire
   g_autoptr(GBytes) certificate = wire_get_bytes(body, KMS_MAX_CERTIFICATE);
   g_autofree char *vm_config = wire_get_text(body, KMS_MAX_VM_CONFIG);
   guint8 grant[KMS_GRANT_SIZE];
-  if (!reader_finish(body, "authorization request", error) ||
-      !grant_root(verifier, certificate, vm_config, grant, error)) {
+  if (!reader_finish(body, "authorization request", error))
+    return FALSE;
+  g_auto(Caller) caller;
+  caller_init(&caller, AUDIT_KMS_KEY, certificate);
+  if (!grant_root(verifier, certificate, vm_config, &caller, grant, error)) {
+    verifier_record_refusal(verifier, &caller, *error);
     g_prefix_error(error, "kms not allowed: ");
     return FALSE;
   }
@@ -57,8 +50,8 @@ static gboolean judge_source(KmsVerifier *verifier, GBytes *certificate, const c
   if (!shared || !source_image(evidence_peek(shared), own_vm_config, os_image_hash, error) ||
       !boot_info_from_evidence(evidence_peek(shared), APP_INFO_RUNTIME, os_image_hash, &info, error))
     return FALSE;
-  g_autofree char *allowed = auth_api_allow(verifier->auth, AUTH_ASK_KMS, &info, error);
-  if (!allowed)
+  g_auto(BootDecision) decision = {0};
+  if (!auth_api_allow(verifier->auth, AUTH_ASK_KMS, &info, &decision, error))
     return FALSE;
   verifier_log_decision("source of root keys accepted", &info);
   return TRUE;

@@ -54,9 +54,10 @@ gboolean verifier_require_self(KmsVerifier *verifier, GError **error) {
   g_mutex_lock(&verifier->self_lock);
   gboolean known = verifier->has_self;
   g_mutex_unlock(&verifier->self_lock);
-  g_autofree char *allowed = NULL;
+  gboolean allowed = FALSE;
+  g_auto(BootDecision) decision = {0};
   if (known)
-    allowed = auth_api_allow(verifier->auth, AUTH_ASK_KMS, &verifier->self, error);
+    allowed = auth_api_allow(verifier->auth, AUTH_ASK_KMS, &verifier->self, &decision, error);
   else
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "this kms has shown no evidence");
   if (allowed)

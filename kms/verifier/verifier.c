@@ -41,16 +41,22 @@ void kms_verifier_free(KmsVerifier *verifier) {
 static gboolean answer_check_certificate(KmsVerifier *verifier, Reader *body, WireBuffer *answer, GError **error) {
   g_autoptr(GBytes) certificate = wire_get_bytes(body, KMS_MAX_CERTIFICATE);
   g_autoptr(SharedEvidence) evidence = NULL;
-  if (!reader_finish(body, "certificate check", error) ||
-      !evidence_cache_verify(verifier->cache, verifier->evidence, certificate, &evidence, error))
+  if (!reader_finish(body, "certificate check", error))
     return FALSE;
+  if (!evidence_cache_verify(verifier->cache, verifier->evidence, certificate, &evidence, error)) {
+    g_auto(Caller) caller;
+    caller_init(&caller, AUDIT_CONNECTION, certificate);
+    verifier_record_refusal(verifier, &caller, *error);
+    return FALSE;
+  }
   wire_put_u8(answer, evidence != NULL);
   return TRUE;
 }
 
 SharedEvidence *verifier_require_evidence(KmsVerifier *verifier, GBytes *certificate, GError **error) {
   SharedEvidence *shared = NULL;
-  if (!evidence_cache_verify(verifier->cache, verifier->evidence, certificate, &shared, error))
+  if (g_bytes_get_size(certificate) != 0 &&
+      !evidence_cache_verify(verifier->cache, verifier->evidence, certificate, &shared, error))
     return NULL;
   if (!shared)
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "no attestation provided");
@@ -58,14 +64,21 @@ SharedEvidence *verifier_require_evidence(KmsVerifier *verifier, GBytes *certifi
 }
 
 gboolean verifier_authorize(KmsVerifier *verifier, AuthQuestion about, const VerifiedEvidence *evidence,
-                            AppInfoMode mode, const char *vm_config, BootInfo *info, char **gateway_app_id,
-                            GError **error) {
+                            AppInfoMode mode, const char *vm_config, Caller *caller, GError **error) {
   guint8 os_image_hash[KMS_IMAGE_HASH_SIZE];
-  if (!verifier_require_self(verifier, error) || !vm_config_image_hash(vm_config, os_image_hash, error) ||
-      !boot_info_from_evidence(evidence, mode, os_image_hash, info, error))
-    return FALSE;
-  *gateway_app_id = auth_api_allow(verifier->auth, about, info, error);
-  return *gateway_app_id && os_image_check(verifier->images, vm_config, evidence, error);
+  return vm_config_image_hash(vm_config, os_image_hash, error) &&
+         boot_info_from_evidence(evidence, mode, os_image_hash, &caller->info, error) &&
+         verifier_require_self(verifier, error) && /* so late that the audit log knows who asked */
+         auth_api_allow(verifier->auth, about, &caller->info, &caller->decision, error) &&
+         os_image_check(verifier->images, vm_config, evidence, error);
+}
+
+void verifier_record_refusal(KmsVerifier *verifier, const Caller *caller, const GError *why) {
+  AuditFacts facts;
+  g_autoptr(GError) error = NULL;
+  caller_facts(caller, &facts);
+  if (!keyholder_link_refuse(verifier->keyholder, &facts, why->message, &error))
+    log_error("a refusal was not recorded: %s", error->message);
 }
 
 void verifier_log_decision(const char *what, const BootInfo *info) {
@@ -76,31 +89,34 @@ void verifier_log_decision(const char *what, const BootInfo *info) {
            info->tcb_status);
 }
 
-static gboolean grant_keys(KmsVerifier *verifier, GBytes *certificate, const char *vm_config, WireBuffer *answer,
-                           GError **error) {
+static gboolean grant_keys(KmsVerifier *verifier, GBytes *certificate, const char *vm_config, Caller *caller,
+                           WireBuffer *answer, GError **error) {
   g_autoptr(SharedEvidence) shared = verifier_require_evidence(verifier, certificate, error);
-  if (!shared)
-    return FALSE;
-  g_auto(BootInfo) info = {0};
-  g_autofree char *gateway_app_id = NULL;
+  AuditFacts facts;
   guint8 grant[KMS_GRANT_SIZE];
-  if (!verifier_authorize(verifier, AUTH_ASK_APP, evidence_peek(shared), APP_INFO_RUNTIME, vm_config, &info,
-                          &gateway_app_id, error) ||
-      !keyholder_link_grant(verifier->keyholder, info.app_id, info.instance_id, grant, error))
+  if (!shared || !verifier_authorize(verifier, AUTH_ASK_APP, evidence_peek(shared), APP_INFO_RUNTIME, vm_config, caller,
+                                     error))
     return FALSE;
-  verifier_log_decision("keys granted", &info);
+  caller_facts(caller, &facts);
+  if (!keyholder_link_grant(verifier->keyholder, &facts, grant, error))
+    return FALSE;
+  verifier_log_decision("keys granted", &caller->info);
   wire_put_fixed(answer, grant, sizeof grant);
-  wire_put_text(answer, gateway_app_id);
-  wire_put_fixed(answer, info.os_image_hash, sizeof info.os_image_hash);
+  wire_put_text(answer, caller->decision.gateway_app_id);
+  wire_put_fixed(answer, caller->info.os_image_hash, sizeof caller->info.os_image_hash);
   return TRUE;
 }
 
 static gboolean answer_authorize_app(KmsVerifier *verifier, Reader *body, WireBuffer *answer, GError **error) {
   g_autoptr(GBytes) certificate = wire_get_bytes(body, KMS_MAX_CERTIFICATE);
   g_autofree char *vm_config = wire_get_text(body, KMS_MAX_VM_CONFIG);
-  if (reader_finish(body, "authorization request", error) &&
-      grant_keys(verifier, certificate, vm_config, answer, error))
+  if (!reader_finish(body, "authorization request", error))
+    return FALSE;
+  g_auto(Caller) caller;
+  caller_init(&caller, AUDIT_APP_KEY, certificate);
+  if (grant_keys(verifier, certificate, vm_config, &caller, answer, error))
     return TRUE;
+  verifier_record_refusal(verifier, &caller, *error);
   g_prefix_error(error, "app not allowed: ");
   return FALSE;
 }
@@ -142,19 +158,20 @@ static VerifiedEvidence *verify_csr(KmsVerifier *verifier, const RatlsCsr *csr, 
   return evidence;
 }
 
-static gboolean sign(KmsVerifier *verifier, const RatlsCsr *csr, const char *vm_config, WireBuffer *answer,
-                     GError **error) {
+static gboolean sign(KmsVerifier *verifier, const RatlsCsr *csr, const char *vm_config, Caller *caller,
+                     WireBuffer *answer, GError **error) {
   g_autoptr(VerifiedEvidence) evidence = verify_csr(verifier, csr, error);
-  g_auto(BootInfo) info = {0};
   g_auto(LeafExtensions) extensions = {0};
-  g_autofree char *gateway_app_id = NULL, *leaf = NULL, *app_ca = NULL;
+  g_autofree char *leaf = NULL, *app_ca = NULL;
+  AuditFacts facts;
   if (!evidence ||
-      !verifier_authorize(verifier, AUTH_ASK_APP, evidence, APP_INFO_BOOT_TIME, vm_config, &info, &gateway_app_id,
-                          error) ||
-      !choose_extensions(csr, evidence, &info, &extensions, error) ||
-      !keyholder_link_sign(verifier->keyholder, info.app_id, csr, &extensions, &leaf, &app_ca, error))
+      !verifier_authorize(verifier, AUTH_ASK_APP, evidence, APP_INFO_BOOT_TIME, vm_config, caller, error) ||
+      !choose_extensions(csr, evidence, &caller->info, &extensions, error))
     return FALSE;
-  verifier_log_decision("certificate signed", &info);
+  caller_facts(caller, &facts);
+  if (!keyholder_link_sign(verifier->keyholder, &facts, csr, &extensions, &leaf, &app_ca, error))
+    return FALSE;
+  verifier_log_decision("certificate signed", &caller->info);
   wire_put_text(answer, leaf);
   wire_put_text(answer, app_ca);
   return TRUE;
@@ -167,8 +184,14 @@ static gboolean answer_sign_cert(KmsVerifier *verifier, Reader *body, WireBuffer
   g_autofree char *vm_config = wire_get_text(body, KMS_MAX_VM_CONFIG);
   if (!reader_finish(body, "signing request", error))
     return FALSE;
+  g_auto(Caller) caller = {.request = AUDIT_CERTIFICATE, .decision.contract_block = AUDIT_BLOCK_UNKNOWN};
   g_autoptr(RatlsCsr) csr = ratls_csr_open(version, encoded, signature, error);
-  return csr && sign(verifier, csr, vm_config, answer, error);
+  if (csr)
+    caller.public_key = g_bytes_ref(csr->pubkey);
+  if (csr && sign(verifier, csr, vm_config, &caller, answer, error))
+    return TRUE;
+  verifier_record_refusal(verifier, &caller, *error);
+  return FALSE;
 }
 
 static gboolean answer_auth_info(KmsVerifier *verifier, Reader *body, WireBuffer *answer, GError **error) {

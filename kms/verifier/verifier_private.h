@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kms/verifier/auth_api.h"
+#include "kms/verifier/caller.h"
 #include "kms/verifier/evidence_cache.h"
 #include "kms/verifier/keyholder_link.h"
 #include "kms/verifier/os_image.h"
@@ -26,9 +27,10 @@ typedef gboolean (*VerifierHandler)(KmsVerifier *verifier, Reader *body, WireBuf
 SharedEvidence *verifier_require_evidence(KmsVerifier *verifier, GBytes *certificate, GError **error);
 /* Everything between proven evidence and a yes: policy first, then the image (spec: kms 7.1). */
 gboolean verifier_authorize(KmsVerifier *verifier, AuthQuestion about, const VerifiedEvidence *evidence,
-                            AppInfoMode mode, const char *vm_config, BootInfo *info, char **gateway_app_id,
-                            GError **error);
+                            AppInfoMode mode, const char *vm_config, Caller *caller, GError **error);
 void verifier_log_decision(const char *what, const BootInfo *info);
+/* Has the audit log say that this caller got nothing, and why. */
+void verifier_record_refusal(KmsVerifier *verifier, const Caller *caller, const GError *why);
 
 /* Other KMSs (kms_peer.c). */
 gboolean verifier_answer_judge_source(KmsVerifier *verifier, Reader *body, WireBuffer *answer, GError **error);

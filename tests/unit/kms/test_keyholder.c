@@ -1,6 +1,7 @@
 /* The key holder's protocol: what it answers in which phase, to whom, and what survives on disk. */
 #include "hex_util.h"
 
+#include "kms/audit_facts.h"
 #include "kms/keyholder/keyholder.h"
 #include "kms/protocol.h"
 
@@ -217,11 +218,16 @@ static void test_foreign_certificate(Fixture *fixture, gconstpointer data) {
   expect_error(ask_simple(fixture, KEYHOLDER_SEAL), DSTACK_ERROR_INVALID);
 }
 
-static WireBuffer *grant_request(guint8 instance_id_len) {
+static void put_facts(WireBuffer *request, AuditRequest what, gboolean proven) {
+  AuditFacts facts = {.request = what, .proven = proven, .has_instance_id = TRUE, .contract_block = 7};
+  memset(facts.app_id, 'a', sizeof facts.app_id);
+  memset(facts.instance_id, 'i', sizeof facts.instance_id);
+  audit_facts_put(request, &facts);
+}
+
+static WireBuffer *grant_request(gboolean proven) {
   WireBuffer *request = wire_buffer_new(KEYHOLDER_GRANT);
-  wire_put_fixed(request, "aaaaaaaaaaaaaaaaaaaa", 20);
-  wire_put_u8(request, instance_id_len);
-  wire_put_fixed(request, "iiiiiiiiiiiiiiiiiiii", 20);
+  put_facts(request, AUDIT_APP_KEY, proven);
   return request;
 }
 
@@ -235,12 +241,12 @@ static void test_grants(Fixture *fixture, gconstpointer data) {
   (void)data;
   guint8 grant[KMS_GRANT_SIZE] = {0};
   bootstrap(fixture);
-  expect_error(ask(fixture, KEYHOLDER_FROM_VERIFIER, grant_request(20)), DSTACK_ERROR_DENIED); /* not sealed yet */
+  expect_error(ask(fixture, KEYHOLDER_FROM_VERIFIER, grant_request(TRUE)), DSTACK_ERROR_DENIED); /* not sealed yet */
   seal(fixture);
   expect_error(ask(fixture, KEYHOLDER_FROM_FRONT, app_keys_request(grant)), DSTACK_ERROR_DENIED);
   /* The front can't grant, the verifier can't take. */
-  expect_error(ask(fixture, KEYHOLDER_FROM_FRONT, grant_request(20)), DSTACK_ERROR_DENIED);
-  g_autoptr(WireBuffer) granted = ask(fixture, KEYHOLDER_FROM_VERIFIER, grant_request(20));
+  expect_error(ask(fixture, KEYHOLDER_FROM_FRONT, grant_request(TRUE)), DSTACK_ERROR_DENIED);
+  g_autoptr(WireBuffer) granted = ask(fixture, KEYHOLDER_FROM_VERIFIER, grant_request(TRUE));
   Reader body = wire_body(granted);
   reader_copy(&body, grant, sizeof grant);
   g_assert_true(reader_finish(&body, "grant", NULL));
@@ -251,7 +257,7 @@ static void test_grants(Fixture *fixture, gconstpointer data) {
   g_assert_cmpuint(reader_remaining(&body), ==, 3 * 32 + K256_SIGNATURE_SIZE);
   /* Once. */
   expect_error(ask(fixture, KEYHOLDER_FROM_FRONT, app_keys_request(grant)), DSTACK_ERROR_DENIED);
-  expect_error(ask(fixture, KEYHOLDER_FROM_VERIFIER, grant_request(19)), DSTACK_ERROR_INVALID);
+  expect_error(ask(fixture, KEYHOLDER_FROM_VERIFIER, grant_request(FALSE)), DSTACK_ERROR_INVALID);
 }
 
 static void test_sealed_has_no_files(Fixture *fixture, gconstpointer data) {
@@ -268,7 +274,7 @@ static void test_sealed_has_no_files(Fixture *fixture, gconstpointer data) {
 
 static WireBuffer *sign_request(gconstpointer spki, gsize spki_len, guint8 n_alt_names) {
   WireBuffer *request = wire_buffer_new(KEYHOLDER_SIGN_LEAF);
-  wire_put_fixed(request, "aaaaaaaaaaaaaaaaaaaa", 20);
+  put_facts(request, AUDIT_CERTIFICATE, TRUE);
   wire_put_blob(request, spki, spki_len);
   wire_put_u8(request, 0);
   wire_put_text(request, "");

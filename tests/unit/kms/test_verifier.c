@@ -96,15 +96,19 @@ static void test_webhook_answers(void) {
                                     NULL};
   for (const char *const *text = bad; *text; text++) {
     g_autoptr(GError) error = NULL;
-    g_assert_null(auth_reply_parse(*text, strlen(*text), &error));
+    g_auto(BootDecision) decision = {0};
+    g_assert_false(auth_reply_parse(*text, strlen(*text), &decision, &error));
     g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID);
   }
   g_autoptr(GError) error = NULL;
   const char *yes = "{\"isAllowed\":true,\"gatewayAppId\":\"g\",\"reason\":\"\",\"more\":1}";
-  g_autofree char *gateway = auth_reply_parse(yes, strlen(yes), &error);
-  g_assert_cmpstr(gateway, ==, "g");
-  const char *no = "{\"isAllowed\":false,\"gatewayAppId\":\"g\",\"reason\":\"device not allowed\"}";
-  g_assert_null(auth_reply_parse(no, strlen(no), &error));
+  g_auto(BootDecision) decision = {0}, refusal = {0};
+  g_assert_true(auth_reply_parse(yes, strlen(yes), &decision, &error));
+  g_assert_cmpstr(decision.gateway_app_id, ==, "g");
+  g_assert_cmpuint(decision.contract_block, ==, AUDIT_BLOCK_UNKNOWN);
+  const char *no = "{\"isAllowed\":false,\"gatewayAppId\":\"g\",\"reason\":\"device not allowed\",\"blockNumber\":7}";
+  g_assert_false(auth_reply_parse(no, strlen(no), &refusal, &error));
+  g_assert_cmpuint(refusal.contract_block, ==, 7);
   g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED);
   g_assert_cmpstr(error->message, ==, "boot denied: device not allowed");
 }
