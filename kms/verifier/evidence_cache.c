@@ -1,5 +1,6 @@
 #include "kms/verifier/evidence_cache.h"
 
+#include "base/error.h"
 #include "crypto/digest.h"
 #include "crypto/x509.h"
 
@@ -83,10 +84,25 @@ static void keep(EvidenceCache *cache, const guint8 *digest, SharedEvidence *sha
   g_mutex_unlock(&cache->lock);
 }
 
+/* The extension proves nothing and is used for nothing; but one that says something else than the log is a lie. */
+static gboolean check_app_id(X509 *certificate, const VerifiedEvidence *evidence, GError **error) {
+  g_autoptr(GBytes) claimed = NULL;
+  if (!ratls_cert_app_id(certificate, &claimed, error))
+    return FALSE;
+  if (!claimed || g_bytes_equal(claimed, evidence->app_info->app_id))
+    return TRUE;
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "app id of the certificate differs from that of the event log");
+  return FALSE;
+}
+
 static gboolean verify(RatlsVerifier *verifier, const void *der, gsize len, VerifiedEvidence **out, GError **error) {
   g_autoptr(X509) parsed = cert_from_der(der, len, error);
-  if (parsed && ratls_verify_certificate(verifier, parsed, out, error))
+  g_autoptr(VerifiedEvidence) evidence = NULL;
+  if (parsed && ratls_verify_certificate(verifier, parsed, &evidence, error) &&
+      (!evidence || check_app_id(parsed, evidence, error))) {
+    *out = g_steal_pointer(&evidence);
     return TRUE;
+  }
   g_prefix_error(error, "invalid quote: ");
   return FALSE;
 }

@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "base/json.h"
 #include "base/process.h"
+#include "kms.pb-c.h"
 
 #include <glib/gstdio.h>
 #include <signal.h>
@@ -165,6 +166,31 @@ static void test_permissions(void) {
   assert_allowed();
 }
 
+static void age(TdReport *report) { memcpy(report->tee_tcb_svn, (const guint8[16]){5, 0, 2}, 16); }
+
+static ProtobufCMessage *ask_from_old_platform(GError **error) {
+  g_autoptr(TdxPlatform) platform = kms_client_platform_of(world.kms, world.app_id, 0xbb, GOOD_IMAGE);
+  g_autoptr(PrpcClient) client = kms_altered_client(world.kms, platform, age);
+  Kms__GetAppKeyRequest request = KMS__GET_APP_KEY_REQUEST__INIT;
+  request.vm_config = (char *)VM_CONFIG;
+  return prpc_client_call(client, "GetAppKey", &request.base, &kms__app_key_response__descriptor, error);
+}
+
+/* A platform whose TCB is out of date: the contract says whether that matters. */
+static void test_tcb(void) {
+  g_autoptr(PrpcMessage) tolerated = ask_from_old_platform(NULL);
+  g_assert_nonnull(tolerated);
+  change(dstack("app", "require-tcb", "on", "--app", world.app, NULL));
+  assert_allowed();
+  g_autoptr(GError) error = NULL;
+  g_autoptr(PrpcMessage) refused = ask_from_old_platform(&error);
+  g_assert_null(refused);
+  g_assert_nonnull(strstr(error->message, "TCB status is not up to date"));
+  change(dstack("app", "require-tcb", "off", "--app", world.app, NULL));
+  g_autoptr(PrpcMessage) again = ask_from_old_platform(NULL);
+  g_assert_nonnull(again);
+}
+
 static void test_removal(void) {
   assert_allowed();
   g_autofree char *removed = dstack("app", "remove-hash", world.compose, "--app", world.app, NULL);
@@ -236,6 +262,7 @@ int main(int argc, char **argv) {
   }
   world_start();
   g_test_add_func("/chain/permissions", test_permissions);
+  g_test_add_func("/chain/tcb", test_tcb);
   g_test_add_func("/chain/removal", test_removal);
   g_test_add_func("/chain/gateway", test_gateway);
   g_test_add_func("/chain/lost-node", test_lost_node);

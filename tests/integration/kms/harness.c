@@ -477,3 +477,23 @@ PrpcClient *kms_attested_client_with(Kms *kms, TdxPlatform *platform, EVP_PKEY *
   g_autoptr(Secret) key_pem = p256_to_pem(key);
   return kms_client(kms, cert_pem, key_pem);
 }
+
+PrpcClient *kms_altered_client(Kms *kms, TdxPlatform *platform, KmsReportChange change) {
+  g_autoptr(EVP_PKEY) ca_key = NULL, key = p256_generate();
+  g_autoptr(X509) ca = kms_temp_ca(kms, &ca_key);
+  g_autoptr(GBytes) quote = NULL, log = NULL;
+  g_autoptr(GError) error = NULL;
+  g_assert_true(ratls_take_evidence(platform, key, &quote, &log, &error));
+  g_autoptr(Quote) parsed = quote_parse(quote, &error);
+  TdReport report = parsed->td;
+  change(&report);
+  g_autoptr(GBytes) altered = simulated_quote(kms->pki, &report, &error);
+  g_assert_no_error(error);
+  const CertExtension extensions[] = {{RATLS_OID_QUOTE, altered}, {RATLS_OID_EVENT_LOG, log}};
+  CertSpec spec = {
+      .common_name = "RA-TLS TEMP Cert", .ca_path_len = -1, .extensions = extensions, .n_extensions = 2};
+  g_autoptr(X509) cert = cert_build(&spec, key, ca, ca_key, &error);
+  g_autofree char *pem = cert_to_pem(cert);
+  g_autoptr(Secret) key_pem = p256_to_pem(key);
+  return kms_client(kms, pem, key_pem);
+}

@@ -92,5 +92,8 @@ PrpcClient *kms_client(Kms *kms, const char *cert_pem, const Secret *key_pem);
 /* A client with an honest RA-TLS certificate of `platform`. */
 PrpcClient *kms_attested_client(Kms *kms, TdxPlatform *platform);
 PrpcClient *kms_attested_client_with(Kms *kms, TdxPlatform *platform, EVP_PKEY *key);
+/* The same with a report that was changed before it was quoted: a genuine quote of a TD as it should not be. */
+typedef void (*KmsReportChange)(TdReport *report);
+PrpcClient *kms_altered_client(Kms *kms, TdxPlatform *platform, KmsReportChange change);
 /* The KMS's public temp CA, read from its files. */
 X509 *kms_temp_ca(Kms *kms, EVP_PKEY **key);
