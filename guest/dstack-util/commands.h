@@ -11,6 +11,7 @@ gboolean command_extend(int argc, char **argv, GError **error);
 gboolean command_show(int argc, char **argv, GError **error);
 gboolean command_quote(int argc, char **argv, GError **error);
 gboolean command_rand(int argc, char **argv, GError **error);
+gboolean command_audit(int argc, char **argv, GError **error);
 gboolean command_hex(int argc, char **argv, GError **error);
 gboolean command_remove_orphans(int argc, char **argv, GError **error);
 gboolean command_gateway_refresh(int argc, char **argv, GError **error);

@@ -1,4 +1,5 @@
 /* dstack-util: what the boot of a CVM, and scripts inside it, need from dstack. */
+#include "base/error.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "commands.h"
@@ -10,6 +11,7 @@ typedef struct {
   const char *name;
   CommandRun run;
   const char *summary;
+  gboolean is_verdict; /* status 1 is its "no"; all other failures are 2 */
 } Command;
 
 static const Command commands[] = {
@@ -22,6 +24,7 @@ static const Command commands[] = {
     {"quote", command_quote, "take a quote over 64 bytes from standard input"},
     {"rand", command_rand, "print random bytes"},
     {"hex", command_hex, "print a file as hex"},
+    {"audit", command_audit, "check the audit log of a KMS", TRUE},
 };
 
 static void usage(FILE *out) {
@@ -51,7 +54,8 @@ int main(int argc, char **argv) {
     if (commands[i].run(argc - 1, argv + 1, &error))
       return EXIT_SUCCESS;
     log_error("%s: %s", argv[1], error->message);
-    return EXIT_FAILURE;
+    gboolean is_no = g_error_matches(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED);
+    return commands[i].is_verdict && !is_no ? 2 : EXIT_FAILURE;
   }
   fprintf(stderr, "dstack-util: unknown command %s\n", argv[1]);
   usage(stderr);

@@ -11,6 +11,8 @@ typedef struct {
   gboolean allowed;
   char *reason;         /* "" when allowed */
   char *gateway_app_id; /* what guests compare the gateway's certificate with */
+  gboolean has_block;
+  guint64 block; /* of the chain, that the decision was read from */
 } AuthDecision;
 void auth_decision_clear(AuthDecision *decision);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AuthDecision, auth_decision_clear)

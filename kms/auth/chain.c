@@ -61,6 +61,8 @@ static gboolean agree(AuthDecision *agreed, guint64 *votes, AuthDecision *word, 
   } else if (!same_decision(agreed, word)) {
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "the nodes contradict each other");
     return FALSE;
+  } else {
+    agreed->block = MIN(agreed->block, word->block); /* the newest that all of them have seen */
   }
   (*votes)++;
   return TRUE;

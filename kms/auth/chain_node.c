@@ -38,29 +38,31 @@ static gboolean check_age(const ChainConfig *config, guint64 timestamp, GError *
   return FALSE;
 }
 
-/* The block to read from, as JSON-RPC has it. Newly allocated. */
-static char *choose_block(const ChainConfig *config, const json_t *head, GError **error) {
+/* The number of the block to read from. */
+static gboolean choose_block(const ChainConfig *config, const json_t *head, guint64 *block, GError **error) {
   guint64 number, timestamp;
   if (!eth_rpc_result_uint(json_object_get(head, "number"), &number, "block number", error) ||
       !eth_rpc_result_uint(json_object_get(head, "timestamp"), &timestamp, "block timestamp", error) ||
       !check_age(config, timestamp, error))
-    return NULL;
+    return FALSE;
+  *block = number - config->confirmations;
   if (number >= config->confirmations)
-    return eth_quantity_format(number - config->confirmations);
+    return TRUE;
   g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNAVAILABLE, "the chain is shorter than the confirmations asked for");
-  return NULL;
+  return FALSE;
 }
 
-static char *find_block(EthRpc *node, const ChainConfig *config, GError **error) {
+static gboolean find_block(EthRpc *node, const ChainConfig *config, guint64 *block, GError **error) {
   json_t *results[2];
   EthRpcCall calls[] = {{"eth_chainId", json_array()},
                         {"eth_getBlockByNumber", json_pack("[s,b]", config->block_tag, FALSE)}};
   guint64 chain_id;
   if (!eth_rpc_batch(node, calls, G_N_ELEMENTS(calls), results, error))
-    return NULL;
-  char *block = check_chain_id(config, results[0], &chain_id, error) ? choose_block(config, results[1], error) : NULL;
+    return FALSE;
+  gboolean found =
+      check_chain_id(config, results[0], &chain_id, error) && choose_block(config, results[1], block, error);
   eth_rpc_results_clear(results, G_N_ELEMENTS(results));
-  return block;
+  return found;
 }
 
 static char *read_gateway_app_id(const json_t *result, GError **error) {
@@ -68,9 +70,9 @@ static char *read_gateway_app_id(const json_t *result, GError **error) {
   return answer ? eth_abi_get_text(answer, 0, BOOT_CALL_MAX_GATEWAY_APP_ID, error) : NULL;
 }
 
-static gboolean read_decision(json_t *const *results, AuthDecision *out, GError **error) {
+static gboolean read_decision(json_t *const *results, guint64 block, AuthDecision *out, GError **error) {
   g_autoptr(GBytes) verdict = eth_rpc_result_bytes(results[0], "eth_call", error);
-  g_auto(AuthDecision) decision = {0};
+  g_auto(AuthDecision) decision = {.has_block = TRUE, .block = block};
   if (!verdict || !boot_call_decode(verdict, &decision.allowed, &decision.reason, error))
     return FALSE;
   decision.gateway_app_id = read_gateway_app_id(results[1], error);
@@ -83,15 +85,16 @@ static gboolean read_decision(json_t *const *results, AuthDecision *out, GError 
 
 gboolean chain_node_decide(EthRpc *node, const ChainConfig *config, GBytes *question, AuthDecision *out,
                            GError **error) {
-  g_autofree char *block = find_block(node, config, error);
-  if (!block)
+  guint64 number;
+  if (!find_block(node, config, &number, error))
     return FALSE;
+  g_autofree char *block = eth_quantity_format(number);
   g_autoptr(GBytes) gateway = getter("gatewayAppId()");
   EthRpcCall calls[] = {contract_call(config, question, block), contract_call(config, gateway, block)};
   json_t *results[G_N_ELEMENTS(calls)];
   if (!eth_rpc_batch(node, calls, G_N_ELEMENTS(calls), results, error))
     return FALSE;
-  gboolean decided = read_decision(results, out, error);
+  gboolean decided = read_decision(results, number, out, error);
   eth_rpc_results_clear(results, G_N_ELEMENTS(results));
   return decided;
 }

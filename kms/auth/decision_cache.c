@@ -20,7 +20,8 @@ static void entry_free(gpointer data) {
 }
 
 static void copy_decision(const AuthDecision *from, AuthDecision *to) {
-  *to = (AuthDecision){from->allowed, g_strdup(from->reason), g_strdup(from->gateway_app_id)};
+  *to = (AuthDecision){from->allowed, g_strdup(from->reason), g_strdup(from->gateway_app_id), from->has_block,
+                       from->block};
 }
 
 DecisionCache *decision_cache_new(guint64 lifetime_seconds) {

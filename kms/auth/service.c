@@ -26,10 +26,18 @@ static void reply_json(PrpcHttpRequest *request, int status, json_t *body) {
   prpc_http_reply(request, status, "application/json; charset=utf-8", text, strlen(text), NULL);
 }
 
-static void reply_decision(PrpcHttpRequest *request, int status, gboolean allowed, const char *reason,
-                           const char *gateway) {
+static void reply_refusal(PrpcHttpRequest *request, int status, const char *reason) {
   reply_json(request, status,
-             json_pack("{s:b,s:s,s:s}", "isAllowed", allowed, "reason", reason, "gatewayAppId", gateway));
+             json_pack("{s:b,s:s,s:s}", "isAllowed", FALSE, "reason", reason, "gatewayAppId", ""));
+}
+
+/* The block is for the KMS's audit log; the reference's webhook has no such member, and its KMS ignores it. */
+static void reply_decision(PrpcHttpRequest *request, const AuthDecision *decision) {
+  json_t *body = json_pack("{s:b,s:s,s:s}", "isAllowed", decision->allowed, "reason", decision->reason, "gatewayAppId",
+                           decision->gateway_app_id);
+  if (decision->has_block && decision->block <= G_MAXINT64)
+    json_object_set_new(body, "blockNumber", json_integer((json_int_t)decision->block));
+  reply_json(request, 200, body);
 }
 
 static void reply_broken(PrpcHttpRequest *request) {
@@ -52,12 +60,12 @@ static void decide(PrpcHttpRequest *request, const AuthBackend *backend, AuthSub
   const char *name = subject == AUTH_APP ? "app" : "kms";
   if (!backend->decide(backend->self, subject, question, &decision, &error)) {
     log_warn("refused %s %s: no decision: %s", name, question->app_id, error->message);
-    reply_decision(request, 200, FALSE, UNAVAILABLE, "");
+    reply_refusal(request, 200, UNAVAILABLE);
     return;
   }
   log_info("%s %s %s%s%s", decision.allowed ? "allowed" : "refused", name, question->app_id,
            *decision.reason ? ": " : "", decision.reason);
-  reply_decision(request, 200, decision.allowed, decision.reason, decision.gateway_app_id);
+  reply_decision(request, &decision);
 }
 
 static void boot_auth(PrpcHttpRequest *request, const AuthBackend *backend, AuthSubject subject) {
@@ -70,7 +78,7 @@ static void boot_auth(PrpcHttpRequest *request, const AuthBackend *backend, Auth
   if (parsing == AUTH_PARSED)
     decide(request, backend, subject, &question);
   else if (parsing == AUTH_NOT_A_QUESTION || is_text)
-    reply_decision(request, 400, FALSE, INVALID_REQUEST, "");
+    reply_refusal(request, 400, INVALID_REQUEST);
   else
     reply_broken(request);
 }
