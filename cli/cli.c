@@ -1,5 +1,7 @@
 #include "cli/cli.h"
 
+#include "base/options.h"
+
 #include <stdio.h>
 
 CliOptions cli_options;
@@ -17,7 +19,7 @@ gboolean cli_parse(int *argc, char ***argv, const GOptionEntry *entries, const c
     g_option_context_add_main_entries(context, entries, NULL);
   g_option_context_add_main_entries(context, common, NULL);
   g_autoptr(GError) error = NULL;
-  if (g_option_context_parse(context, argc, argv, &error))
+  if (options_parse(context, argc, argv, &error))
     return TRUE;
   (void)cli_usage("%s", error->message);
   return FALSE;

@@ -1,5 +1,7 @@
 #include "command.h"
 
+#include "base/options.h"
+
 #include <stdio.h>
 
 gboolean command_parse(int *argc, char ***argv, const GOptionEntry *entries, const char *parameters,
@@ -11,7 +13,7 @@ gboolean command_parse(int *argc, char ***argv, const GOptionEntry *entries, con
   g_option_context_add_main_entries(context, entries, NULL);
   g_option_context_set_summary(context, summary);
   g_option_context_set_description(context, description);
-  if (g_option_context_parse(context, argc, argv, &error))
+  if (options_parse(context, argc, argv, &error))
     return TRUE;
   (void)command_usage(error->message);
   return FALSE;

@@ -34,20 +34,20 @@ static gboolean parse_switch(const char *text, const char *name, gboolean fallba
   return FALSE;
 }
 
-static gboolean parse_count(int value, const char *name, guint32 *out, GError **error) {
+static gboolean parse_count(int value, const char *name, int min, guint32 *out, GError **error) {
   *out = (guint32)value;
-  if (value >= 0)
+  if (value >= min)
     return TRUE;
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "--%s must not be negative", name);
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "--%s must be at least %d", name, min);
   return FALSE;
 }
 
 static gboolean describe_counts(const Options *options, MeasureVm *vm, GError **error) {
-  return parse_count(options->cpus, "cpu", &vm->cpu_count, error) &&
-         parse_count(options->gpus, "num-gpus", &vm->num_gpus, error) &&
-         parse_count(options->nvswitches, "num-nvswitches", &vm->num_nvswitches, error) &&
-         parse_count(options->nics, "num-nics", &vm->num_nics, error) &&
-         parse_count(options->volumes, "num-verity-volumes", &vm->num_verity_volumes, error);
+  return parse_count(options->cpus, "cpu", 1, &vm->cpu_count, error) &&
+         parse_count(options->gpus, "num-gpus", 0, &vm->num_gpus, error) &&
+         parse_count(options->nvswitches, "num-nvswitches", 0, &vm->num_nvswitches, error) &&
+         parse_count(options->nics, "num-nics", 0, &vm->num_nics, error) &&
+         parse_count(options->volumes, "num-verity-volumes", 0, &vm->num_verity_volumes, error);
 }
 
 /* An explicit 0 makes the range empty; leaving the option out takes QEMU's default. */

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/footprint.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "ratls/tls.h"
 
 #include <errno.h>
@@ -150,7 +151,7 @@ int main(int argc, char **argv) {
   g_autoptr(GOptionContext) options = g_option_context_new("- brings TLS traffic to CVMs over WireGuard");
   g_option_context_add_main_entries(options, entries, NULL);
   g_autoptr(GError) error = NULL;
-  if (!g_option_context_parse(options, &argc, &argv, &error)) {
+  if (!options_parse(options, &argc, &argv, &error)) {
     (void)fprintf(stderr, "dstack-gateway: %s\n", error->message);
     return 2;
   }

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/footprint.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "guest-agent/revision.h"
 #include "guest-agent/serve.h"
 #include "guest-agent/watchdog.h"
@@ -25,7 +26,7 @@ static gboolean parse_options(const AgentProgram *program, int *argc, char ***ar
   g_autoptr(GOptionContext) context = g_option_context_new(program->summary);
   g_option_context_set_description(context, program->description);
   g_option_context_add_main_entries(context, entries, NULL);
-  return g_option_context_parse(context, argc, argv, error);
+  return options_parse(context, argc, argv, error);
 }
 
 int agent_program_main(const AgentProgram *program, int argc, char **argv) {

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "ratls/tls.h"
 
 #include <signal.h>
@@ -141,7 +142,7 @@ static gboolean parse_options(int *argc, char ***argv, char **config_path, GErro
   g_option_context_set_summary(context,
                                "Gives every attested app the keys that only it can get, derived from two root keys.");
   g_option_context_add_main_entries(context, entries, NULL);
-  if (!g_option_context_parse(context, argc, argv, error))
+  if (!options_parse(context, argc, argv, error))
     return FALSE;
   if (short_version || long_version) {
     printf("dstack-kms %s\n", long_version ? kms_long_version() : DSTACK_VERSION);

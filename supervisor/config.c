@@ -2,6 +2,7 @@
 
 #include "base/config.h"
 #include "base/error.h"
+#include "base/options.h"
 
 #include <string.h>
 
@@ -51,7 +52,7 @@ static gboolean parse_options(SupervisorConfig *config, int *argc, char ***argv,
   g_autoptr(GOptionContext) context = g_option_context_new("- run and watch child processes");
   g_option_context_set_summary(context, help_text);
   g_option_context_add_main_entries(context, options, NULL);
-  if (!g_option_context_parse(context, argc, argv, error))
+  if (!options_parse(context, argc, argv, error))
     return FALSE;
   if (*argc > 1)
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "unexpected argument '%s'", (*argv)[1]);

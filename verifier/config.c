@@ -5,6 +5,7 @@
 #include "image/store.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define DEFAULT_FILE "dstack-verifier.toml"
 #define ENV_PREFIX "DSTACK_VERIFIER_"
@@ -12,11 +13,9 @@
 static const char defaults[] =
     "address = \"0.0.0.0\"\n"
     "port = 8080\n"
-    "image_cache_dir = \"/tmp/dstack-verifier/cache\"\n"
     "image_download_url = \"https://download.dstack.org/os-images/mr_{OS_IMAGE_HASH}.tar.gz\"\n"
     "image_download_timeout_secs = 300\n"
     "[attestation]\n"
-    "collateral_cache_dir = \"/var/cache/dstack-verifier/collateral\"\n"
     "insecure_skip_pccs_tls_verify = false\n"
     "insecure_allow_external_trust_anchors = false\n";
 
@@ -107,14 +106,19 @@ static gboolean get_attestation(Config *layers, VerifierConfig *out, GError **er
   return TRUE;
 }
 
+/* Never in a place where anybody may put a directory first, such as /tmp: the cache decides which images are genuine. */
+static char *default_cache_dir(void) {
+  if (geteuid() == 0)
+    return g_strdup("/var/cache/dstack-verifier");
+  return g_build_filename(g_get_user_cache_dir(), "dstack-verifier", NULL);
+}
+
 static gboolean read_values(Config *layers, VerifierConfig *out, GError **error) {
   if (!get_listen(layers, &out->listen, error) || !get_text(layers, "image_cache_dir", &out->image_cache_dir, error) ||
       !get_download(layers, out, error) || !get_attestation(layers, out, error))
     return FALSE;
-  if (!out->image_cache_dir) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "image_cache_dir: must not be empty");
-    return FALSE;
-  }
+  if (!out->image_cache_dir)
+    out->image_cache_dir = default_cache_dir();
   if (!out->collateral_cache_dir)
     out->collateral_cache_dir = g_build_filename(out->image_cache_dir, "collateral", NULL);
   return TRUE;

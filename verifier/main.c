@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/footprint.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "certificate.h"
 #include "config.h"
 #include "quote_command.h"
@@ -36,7 +37,7 @@ static gboolean parse_arguments(int argc, char **argv, Arguments *out, GError **
   g_autoptr(GOptionContext) context = g_option_context_new(NULL);
   g_option_context_set_summary(context, summary);
   g_option_context_add_main_entries(context, entries, NULL);
-  if (!g_option_context_parse(context, &argc, &argv, error))
+  if (!options_parse(context, &argc, &argv, error))
     return FALSE;
   if (argc == 1)
     return TRUE;
@@ -79,7 +80,9 @@ static int run(const Arguments *arguments, GError **error) {
                                            .download_url =
                                                arguments->certificate_path ? NULL : config->image_download_url,
                                            .download_timeout_ms = config->image_download_timeout_ms};
-  g_autoptr(ImageStore) images = image_store_new(&image_options);
+  g_autoptr(ImageStore) images = image_store_new(&image_options, error);
+  if (!images)
+    return EXIT_USAGE;
   g_autoptr(ImageJudge) judge = image_judge_new(images);
   const VerificationContext context = {verifier, judge};
   if (arguments->verify_path)

@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/log.h"
+#include "base/options.h"
 #include "crypto/x509.h"
 #include "quote_file.h"
 #include "quote_outcome.h"
@@ -42,7 +44,7 @@ static gboolean parse_arguments(int argc, char **argv, Arguments *out, GError **
       {"pccs", 0, 0, G_OPTION_ARG_STRING, &out->pccs_url,
        "the service (default: PCCS_URL of the environment, else Intel's)", "URL"},
       {"root", 0, 0, G_OPTION_ARG_FILENAME, &out->root_path,
-       "trust this root certificate (PEM) instead of Intel's: for simulated quotes only", "FILE"},
+       "trust this root certificate (PEM or DER) instead of Intel's: for simulated quotes only", "FILE"},
       {"at", 0, 0, G_OPTION_ARG_INT64, &out->at, "judge as of this time (default: now)", "UNIX"},
       {"event-log", 0, 0, G_OPTION_ARG_FILENAME, &out->event_log_path,
        "event log that must replay to the quote's RTMRs", "FILE"},
@@ -53,7 +55,7 @@ static gboolean parse_arguments(int argc, char **argv, Arguments *out, GError **
   g_option_context_set_summary(context, summary);
   g_option_context_set_description(context, details);
   g_option_context_add_main_entries(context, entries, NULL);
-  if (!g_option_context_parse(context, &argc, &argv, error))
+  if (!options_parse(context, &argc, &argv, error))
     return FALSE;
   if (out->files && g_strv_length(out->files) == 1)
     return TRUE;
@@ -61,11 +63,22 @@ static gboolean parse_arguments(int argc, char **argv, Arguments *out, GError **
   return FALSE;
 }
 
+/* Of several certificates nobody could tell which one is meant. */
+static X509 *only_certificate(const void *pem, gsize len, GError **error) {
+  g_autoptr(GPtrArray) certs = certs_from_pem(pem, len, error);
+  if (certs && certs->len > 1)
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "expected one root certificate, found %u", certs->len);
+  return certs && certs->len == 1 ? X509_dup(certs->pdata[0]) : NULL;
+}
+
 static X509 *read_root(const char *path, GError **error) {
-  g_autoptr(GBytes) pem = file_read(path, ROOT_MAX_SIZE, error);
-  if (!pem)
+  g_autoptr(GBytes) content = file_read(path, ROOT_MAX_SIZE, error);
+  if (!content)
     return NULL;
-  X509 *root = cert_from_pem(g_bytes_get_data(pem, NULL), g_bytes_get_size(pem), error);
+  gsize len;
+  const char *data = g_bytes_get_data(content, &len);
+  gboolean is_pem = len > 0 && g_strstr_len(data, (gssize)len, "-----BEGIN") != NULL;
+  X509 *root = is_pem ? only_certificate(data, len, error) : cert_from_der(data, len, error);
   if (!root)
     g_prefix_error(error, "%s: ", path);
   return root;
@@ -95,14 +108,20 @@ static gboolean read_input(const Arguments *arguments, QuoteInput *out, GError *
   return TRUE;
 }
 
+/* Reasons quote what hostile input says of itself. */
+static void print_text(const char *key, const json_t *value) {
+  g_autofree char *text = log_escape(json_string_value(value));
+  g_print("%-16s %s\n", key, text);
+}
+
 static void print_value(const char *key, const json_t *value) {
   if (json_is_string(value))
-    g_print("%-16s %s\n", key, json_string_value(value));
+    print_text(key, value);
   else if (json_is_boolean(value))
     g_print("%-16s %s\n", key, json_is_true(value) ? "yes" : "no");
   size_t i;
   json_t *item;
-  json_array_foreach(value, i, item) g_print("%-16s %s\n", i == 0 ? key : "", json_string_value(item));
+  json_array_foreach(value, i, item) print_text(i == 0 ? key : "", item);
 }
 
 /* The same facts, a line each; members of objects follow in lines of their own. */
@@ -127,7 +146,7 @@ int quote_command(int argc, char **argv) {
     g_printerr("dstack-verifier quote: %s\n", error->message);
     return EXIT_USAGE;
   }
-  if (input.root)
+  if (input.root && X509_cmp(input.root, dcap_intel_root()) != 0)
     g_printerr("warning: trusting %s instead of Intel's root: whoever holds its key can make such quotes\n",
                arguments.root_path);
   quote_judge(&input, &outcome);

@@ -121,7 +121,7 @@ json_t *quote_outcome_describe(const QuoteOutcome *outcome, const QuoteInput *in
   json_object_set_new(object, "trust_anchor",
                       json_string((known ? verdict->external_root : input->root != NULL) ? "external" : "vendor"));
   json_object_set_new(object, "report", outcome->quote ? report_fields(outcome->quote) : json_null());
-  if (outcome->replay)
-    json_object_set(object, "rtmr_replay", outcome->replay);
+  if (input->event_log)
+    json_object_set_new(object, "rtmr_replay", outcome->replay ? json_incref(outcome->replay) : json_null());
   return object;
 }

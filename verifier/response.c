@@ -36,6 +36,15 @@ static json_t *key_provider(const AppInfo *info) {
   return json_pack("{s:O,s:O}", "name", name, "id", id);
 }
 
+static json_t *hashes(const GPtrArray *array) {
+  json_t *out = json_array();
+  for (guint i = 0; array && i < array->len; i++) {
+    g_autofree char *hex = hex_encode_bytes(array->pdata[i]);
+    json_array_append_new(out, json_string(hex));
+  }
+  return out;
+}
+
 json_t *response_app_info(const AppInfo *info, const guint8 os_image_hash[32]) {
   static const char *const rtmrs[TDX_N_RTMRS] = {"rtmr0", "rtmr1", "rtmr2", "rtmr3"};
   json_t *object = json_object();
@@ -50,6 +59,7 @@ json_t *response_app_info(const AppInfo *info, const guint8 os_image_hash[32]) {
   set_hex(object, "mr_aggregated", info->mr_aggregated, sizeof info->mr_aggregated);
   set_hex(object, "os_image_hash", os_image_hash, SHA256_SIZE);
   set_bytes(object, "key_provider_info", info->key_provider_info);
+  json_object_set_new(object, "init_script_hashes", hashes(info->init_script_hashes));
   return object;
 }
 

@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/footprint.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "base/version.h"
 #include "prpc/server.h"
 
@@ -53,7 +54,7 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, GError 
   g_autoptr(GOptionContext) context = g_option_context_new("[COMMAND] - run confidential virtual machines");
   g_option_context_set_summary(context, help_text);
   g_option_context_add_main_entries(context, entries, NULL);
-  return g_option_context_parse(context, argc, argv, error);
+  return options_parse(context, argc, argv, error);
 }
 
 typedef struct {

@@ -1,6 +1,7 @@
 #include "commands.h"
 
 #include "base/error.h"
+#include "base/options.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -11,7 +12,7 @@ gboolean command_parse(int *argc, char ***argv, const GOptionEntry *entries, con
   g_option_context_set_summary(context, summary);
   if (entries)
     g_option_context_add_main_entries(context, entries, NULL);
-  if (!g_option_context_parse(context, argc, argv, error))
+  if (!options_parse(context, argc, argv, error))
     return FALSE;
   if (arguments || *argc == 1)
     return TRUE;

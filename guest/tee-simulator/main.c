@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "cvm/host_share.h"
 #include "guest/tee-simulator/anchors.h"
 #include "guest/tee-simulator/config.h"
@@ -117,7 +118,7 @@ static gboolean parse(int *argc, char ***argv, Options *options, GError **error)
   g_autoptr(GOptionContext) context = g_option_context_new(NULL);
   g_option_context_set_help_enabled(context, FALSE);
   g_option_context_add_main_entries(context, entries, NULL);
-  return g_option_context_parse(context, argc, argv, error);
+  return options_parse(context, argc, argv, error);
 }
 
 static int wrong_usage(const char *why) {

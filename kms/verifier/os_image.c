@@ -1,5 +1,6 @@
 #include "kms/verifier/os_image.h"
 
+#include "base/error.h"
 #include "image/expectation.h"
 
 struct OsImageChecker {
@@ -8,15 +9,18 @@ struct OsImageChecker {
   ImageJudge *judge;
 };
 
-OsImageChecker *os_image_checker_new(const KmsConfig *config) {
-  OsImageChecker *checker = g_new0(OsImageChecker, 1);
+OsImageChecker *os_image_checker_new(const KmsConfig *config, GError **error) {
+  g_autoptr(OsImageChecker) checker = g_new0(OsImageChecker, 1);
   const ImageStoreOptions options = {.cache_dir = config->image_cache_dir,
                                      .download_url = config->image_download_url,
                                      .download_timeout_ms = config->image_download_timeout_ms};
   checker->enabled = config->verify_image;
-  checker->store = image_store_new(&options);
+  if (!checker->enabled)
+    return g_steal_pointer(&checker);
+  if (!(checker->store = image_store_new(&options, error)))
+    return NULL;
   checker->judge = image_judge_new(checker->store);
-  return checker;
+  return g_steal_pointer(&checker);
 }
 
 void os_image_checker_free(OsImageChecker *checker) {
@@ -40,6 +44,10 @@ gboolean os_image_check(OsImageChecker *checker, const char *vm_config, const Ve
 }
 
 gboolean os_image_clear(OsImageChecker *checker, const char *image_hash, const char *config_hash, GError **error) {
+  if (!checker->enabled) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "os images are not verified here, so none are cached");
+    return FALSE;
+  }
   image_judge_forget(checker->judge);
   return image_store_clear(checker->store, image_hash, config_hash, error);
 }

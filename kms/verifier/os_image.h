@@ -10,8 +10,8 @@
 
 typedef struct OsImageChecker OsImageChecker;
 /* Images and measurements are kept below the configured cache directory; images that are not there are downloaded. With
- * verification switched off (development only) every check passes. */
-OsImageChecker *os_image_checker_new(const KmsConfig *config);
+ * verification switched off (development only) every check passes. Errors as image_store_new(). */
+OsImageChecker *os_image_checker_new(const KmsConfig *config, GError **error);
 void os_image_checker_free(OsImageChecker *checker);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OsImageChecker, os_image_checker_free)
 

@@ -18,9 +18,8 @@ KmsVerifier *kms_verifier_new(const KmsConfig *config, int keyholder_fd, GError 
   verifier->cache = evidence_cache_new();
   g_mutex_init(&verifier->self_lock);
   verifier->enforce_self = config->enforce_self_authorization && config->auth_type == AUTH_WEBHOOK;
-  verifier->images = os_image_checker_new(config);
   verifier->keyholder = keyholder_link_new(keyholder_fd);
-  if (!(verifier->auth = auth_api_new(config, error)) || !(verifier->evidence = ratls_verifier_new(&trust, error)))
+  if (!(verifier->images = os_image_checker_new(config, error)) || !(verifier->auth = auth_api_new(config, error)) || !(verifier->evidence = ratls_verifier_new(&trust, error)))
     return NULL;
   return g_steal_pointer(&verifier);
 }

@@ -141,6 +141,23 @@ gboolean file_rename_durable(const char *from, const char *to, GError **error) {
   return FALSE;
 }
 
+gboolean file_check_private_dir(const char *path, gboolean nofollow, GError **error) {
+  int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | (nofollow ? O_NOFOLLOW : 0));
+  struct stat st;
+  if (fd < 0 || fstat(fd, &st) != 0) {
+    dstack_set_errno(error, errno, "failed to open directory %s", path);
+    if (fd >= 0)
+      close(fd);
+    return FALSE;
+  }
+  close(fd);
+  if ((st.st_uid == 0 || st.st_uid == geteuid()) && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+    return TRUE;
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED,
+              "%s belongs to another user, or others may write to it: what it holds can't be believed", path);
+  return FALSE;
+}
+
 gboolean file_make_dirs(const char *path, mode_t mode, GError **error) {
   g_autofree char *parent = g_path_get_dirname(path);
   if (g_mkdir_with_parents(parent, 0755) == 0 && (mkdir(path, mode) == 0 || errno == EEXIST) &&

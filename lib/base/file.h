@@ -20,6 +20,10 @@ gboolean file_write_atomic(const char *path, const void *data, gsize len, mode_t
  * keeps it through a crash. */
 gboolean file_rename_durable(const char *from, const char *to, GError **error);
 
+/* Whether what a directory holds can be believed: it belongs to root or to this process's user, and nobody else may write
+ * to it. `nofollow`: it must not be a symlink. Errors: NOT_FOUND, IO, DENIED. */
+gboolean file_check_private_dir(const char *path, gboolean nofollow, GError **error);
+
 /* mkdir -p with `mode` for the last component. */
 gboolean file_make_dirs(const char *path, mode_t mode, GError **error);
 /* Removes a directory tree without following symlinks. A missing tree is no error. */

@@ -27,11 +27,13 @@ LogLevel log_level(void) { return max_level; }
 /* U+0080 to U+009F: a terminal may take these for the start of an escape sequence. */
 static gboolean is_c1_control(const guchar *p) { return p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f; }
 
-/* Newlines and escapes would let a peer's text look like log lines of ours. */
-static char *escape_controls(const char *text) {
+char *log_escape(const char *text) {
   GString *out = g_string_sized_new(128);
   for (const guchar *p = (const guchar *)text; *p; p++) {
-    if (*p < 0x20 || *p == 0x7f || is_c1_control(p))
+    gboolean c1 = is_c1_control(p);
+    if (c1)
+      p++; /* the second byte alone is a control on a terminal of eight bits: both go */
+    if (c1 || *p < 0x20 || *p == 0x7f)
       g_string_append_printf(out, "\\x%02x", *p);
     else
       g_string_append_c(out, (char)*p);
@@ -46,7 +48,7 @@ void log_write(LogLevel level, const char *format, ...) {
   va_start(args, format);
   g_autofree char *raw = g_strdup_vprintf(format, args);
   va_end(args);
-  g_autofree char *text = escape_controls(raw);
+  g_autofree char *text = log_escape(raw);
   g_autoptr(GDateTime) now = g_date_time_new_now_utc();
   g_autofree char *time = g_date_time_format(now, "%Y-%m-%dT%H:%M:%S");
   g_autofree char *line = g_strdup_printf("%s.%03dZ %-5s %s: %s\n", time, g_date_time_get_microsecond(now) / 1000,

@@ -13,6 +13,10 @@ typedef enum { LOG_OFF, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG } LogLevel;
 void log_init(const char *program, LogLevel default_level);
 LogLevel log_level(void);
 
+/* Control characters as \\x1b and the like: newlines and escapes would let a peer's text look like lines of ours. For
+ * whatever else is printed for people to read. */
+char *log_escape(const char *text);
+
 void log_write(LogLevel level, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 #define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)

@@ -15,12 +15,21 @@
 #define MAX_ENTRIES 1024
 #define FILE_MODE 0644
 #define N_REGISTERS 4
+#define KEY_DIGITS 64
 
 static const char *const names[N_REGISTERS] = {"mrtd", "rtmr0", "rtmr1", "rtmr2"};
 
+static char *entries_dir(const char *cache_dir) { return g_build_filename(cache_dir, "measurements", NULL); }
+
 static char *entry_path(const char *cache_dir, const char *key) {
-  g_autofree char *name = g_strconcat(key, ".json", NULL);
-  return g_build_filename(cache_dir, "measurements", name, NULL);
+  g_autofree char *name = g_strconcat(key, ".json", NULL), *dir = entries_dir(cache_dir);
+  return g_build_filename(dir, name, NULL);
+}
+
+/* An entry is taken for true without the image being there: whoever can write one decides what is genuine. */
+static gboolean can_be_believed(const char *cache_dir, GError **error) {
+  g_autofree char *dir = entries_dir(cache_dir);
+  return file_check_private_dir(cache_dir, FALSE, error) && file_check_private_dir(dir, TRUE, error);
 }
 
 static guint8 *register_of(Measurements *measurements, guint i) {
@@ -38,8 +47,11 @@ static gboolean read_registers(const json_t *entry, Measurements *out) {
 }
 
 ImageExpectation *measurements_read(const char *cache_dir, const char *key, const guint8 hash[32]) {
+  if (!can_be_believed(cache_dir, NULL))
+    return NULL;
   g_autofree char *path = entry_path(cache_dir, key);
-  g_autoptr(json_t) entry = json_parse_file(path, MAX_ENTRY, NULL);
+  g_autoptr(GBytes) text = file_read_nofollow(path, MAX_ENTRY, NULL);
+  g_autoptr(json_t) entry = text ? json_parse(g_bytes_get_data(text, NULL), g_bytes_get_size(text), path, NULL) : NULL;
   const char *measured_by = json_string_value(json_object_get(entry, "measured_by"));
   if (json_integer_value(json_object_get(entry, "version")) != FORMAT_VERSION ||
       g_strcmp0(measured_by, MEASURED_BY) != 0)
@@ -54,6 +66,11 @@ ImageExpectation *measurements_read(const char *cache_dir, const char *key, cons
   return g_steal_pointer(&expectation);
 }
 
+static gboolean is_entry_name(const char *name) {
+  return strlen(name) == KEY_DIGITS + strlen(".json") && strspn(name, "0123456789abcdef") == KEY_DIGITS &&
+         g_str_has_suffix(name, ".json");
+}
+
 static void make_room(const char *dir_path) {
   g_autoptr(GDir) dir = g_dir_open(dir_path, 0, NULL);
   guint n = 0;
@@ -64,13 +81,15 @@ static void make_room(const char *dir_path) {
     return;
   g_dir_rewind(dir);
   while ((name = g_dir_read_name(dir))) {
+    if (!is_entry_name(name))
+      continue;
     g_autofree char *path = g_build_filename(dir_path, name, NULL);
     (void)unlink(path); /* another process may have been quicker */
   }
 }
 
 void measurements_write(const char *cache_dir, const char *key, const ImageExpectation *expectation) {
-  g_autofree char *path = entry_path(cache_dir, key), *dir = g_path_get_dirname(path);
+  g_autofree char *path = entry_path(cache_dir, key), *dir = entries_dir(cache_dir);
   json_t *registers = json_object();
   for (guint i = 0; i < N_REGISTERS; i++) {
     g_autofree char *hex = hex_encode(register_of((Measurements *)&expectation->measurements, i), 48);
@@ -81,7 +100,7 @@ void measurements_write(const char *cache_dir, const char *key, const ImageExpec
                 registers, "is_dev", (int)expectation->is_dev, "image_version", expectation->version);
   g_autofree char *text = json_print(entry);
   g_autoptr(GError) error = NULL;
-  if (file_make_dirs(dir, 0755, &error))
+  if (file_make_dirs(dir, 0755, &error) && can_be_believed(cache_dir, &error))
     make_room(dir);
   if (error || !file_write_atomic(path, text, strlen(text), FILE_MODE, &error))
     log_warn("measurements are not cached: %s", error->message);

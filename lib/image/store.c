@@ -42,7 +42,9 @@ static void failure_free(gpointer data) {
   g_free(failure);
 }
 
-ImageStore *image_store_new(const ImageStoreOptions *options) {
+ImageStore *image_store_new(const ImageStoreOptions *options, GError **error) {
+  if (!file_make_dirs(options->cache_dir, 0755, error) || !file_check_private_dir(options->cache_dir, FALSE, error))
+    return NULL;
   ImageStore *store = g_new0(ImageStore, 1);
   store->cache_dir = g_strdup(options->cache_dir);
   store->images_dir = g_build_filename(options->cache_dir, "images", NULL);

@@ -21,9 +21,10 @@ typedef struct {
   guint64 max_unpacked_bytes;  /* 0: 4 GiB */
 } ImageStoreOptions;
 
-/* Also removes what killed processes left in images/tmp/. Shared between threads; several processes may share a
- * directory. */
-ImageStore *image_store_new(const ImageStoreOptions *options);
+/* Makes the cache directory where there is none, and removes what killed processes left in images/tmp/. Shared between
+ * threads; several processes may share a directory. Error DENIED: others could write to it, and so decide which images
+ * are genuine. */
+ImageStore *image_store_new(const ImageStoreOptions *options, GError **error);
 void image_store_free(ImageStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ImageStore, image_store_free)
 

@@ -83,11 +83,15 @@ static void world_clear(World *world) {
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(World, world_clear)
 
 static ImageStore *open_store(const World *world, const char *url) {
-  return image_store_new(&(ImageStoreOptions){.cache_dir = world->cache_dir,
-                                              .download_url = url,
-                                              .download_timeout_ms = TIMEOUT_MS,
-                                              .max_archive_bytes = MAX_ARCHIVE,
-                                              .max_unpacked_bytes = MAX_UNPACKED});
+  const ImageStoreOptions options = {.cache_dir = world->cache_dir,
+                                     .download_url = url,
+                                     .download_timeout_ms = TIMEOUT_MS,
+                                     .max_archive_bytes = MAX_ARCHIVE,
+                                     .max_unpacked_bytes = MAX_UNPACKED};
+  g_autoptr(GError) error = NULL;
+  ImageStore *store = image_store_new(&options, &error);
+  g_assert_no_error(error);
+  return store;
 }
 
 static char *image_path(const World *world) { return g_build_filename(world->cache_dir, "images", world->name, NULL); }
@@ -354,7 +358,7 @@ static void test_full_disk(void) {
   g_auto(World) world = {0};
   world_init(&world);
   if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-      mount("tmpfs", world.cache_dir, "tmpfs", 0, "size=320k") != 0) {
+      mount("tmpfs", world.cache_dir, "tmpfs", 0, "size=320k,mode=0755") != 0) {
     g_test_skip("no right to mount");
     return;
   }

@@ -308,7 +308,6 @@ static void test_start_refused(void) {
   } configs[] = {{no_switch, "insecure_allow_external_trust_anchors"},
                  {"address = \"localhost\"\n", "not an ip address"},
                  {"port = \"x\"\n", "port"},
-                 {"image_cache_dir = \"\"\n", "image_cache_dir"},
                  {"image_download_url = \"https://example.com/\"\n", "image_download_url"},
                  {"image_download_url = \"ftp://example.com/{OS_IMAGE_HASH}\"\n", "image_download_url"}};
   for (gsize i = 0; i < G_N_ELEMENTS(configs); i++) {

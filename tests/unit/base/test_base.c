@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hex.h"
+#include "base/log.h"
 #include "base/process.h"
 #include "base/reader.h"
 #include "base/secret.h"
@@ -56,6 +57,11 @@ static void test_units(void) {
   g_assert_true(units_parse_duration("never", &value, NULL) && value == UNITS_DURATION_NEVER);
   for (const char *const *bad = (const char *const[]){"", "5", "m", "1.5s", "5ms", "-1s", NULL}; *bad; bad++)
     g_assert_false(units_parse_duration(*bad, &value, NULL));
+}
+
+static void test_escape(void) {
+  g_autofree char *line = log_escape("a\nverified yes\x1b[2J\xc2\x9b\x7f gr\xc3\xbcn\t");
+  g_assert_cmpstr(line, ==, "a\\x0averified yes\\x1b[2J\\x9b\\x7f gr\xc3\xbcn\\x09");
 }
 
 static json_t *parse_zeros(guint n, GError **error) {
@@ -195,6 +201,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/base/hex", test_hex);
   g_test_add_func("/base/reader", test_reader);
   g_test_add_func("/base/units", test_units);
+  g_test_add_func("/base/escape", test_escape);
   g_test_add_func("/base/json", test_json);
   g_test_add_func("/base/json-values", test_json_values);
   g_test_add_func("/base/file", test_file);

@@ -256,7 +256,7 @@ static void assert_image_refused(OsImageChecker *checker, const VerifiedEvidence
 static void test_image_cache(void) {
   g_autofree char *dir = g_dir_make_tmp("dstack-kms-XXXXXX", NULL), *key = measure_vm_cache_key("{" SHAPE "}", NULL);
   const KmsConfig config = {.image_cache_dir = dir, .verify_image = TRUE};
-  g_autoptr(OsImageChecker) checker = os_image_checker_new(&config);
+  g_autoptr(OsImageChecker) checker = os_image_checker_new(&config, NULL);
   Quote quote = {0};
   const VerifiedEvidence evidence = {.quote = &quote};
   assert_image_refused(checker, &evidence, DSTACK_ERROR_NOT_FOUND, "is not in the cache"); /* no image, no entry */
@@ -268,7 +268,7 @@ static void test_image_cache(void) {
   assert_image_refused(checker, &evidence, DSTACK_ERROR_NOT_FOUND, "is not in the cache");
   g_assert_true(os_image_clear(checker, "all", key, NULL));
   g_assert_false(os_image_clear(checker, "../x", NULL, NULL));
-  g_autoptr(OsImageChecker) off = os_image_checker_new(&(KmsConfig){.image_cache_dir = dir});
+  g_autoptr(OsImageChecker) off = os_image_checker_new(&(KmsConfig){.image_cache_dir = dir}, NULL);
   g_assert_true(os_image_check(off, "{" SHAPE "}", &evidence, NULL));
   g_assert_true(file_remove_tree(dir, NULL));
 }

@@ -6,6 +6,7 @@
 #include "verifier/request.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static char *write_file(const char *dir, const char *content, gssize len) {
   char *path = g_build_filename(dir, "file.toml", NULL);
@@ -19,11 +20,14 @@ static void test_config(void) {
                                      "port = 9\npccs_url = \"https://a.example\"\n[attestation]\n"
                                      "collateral_file = \" \"\nroot_ca.tdx = \"r.pem\"\n",
                                      -1);
+  g_autofree char *own_cache = g_build_filename(g_get_user_cache_dir(), "dstack-verifier", NULL);
   g_autoptr(GError) error = NULL;
   g_autoptr(VerifierConfig) config = verifier_config_load(path, &error);
   g_assert_no_error(error);
+  g_autofree char *collateral_cache = g_build_filename(config->image_cache_dir, "collateral", NULL);
   g_assert_cmpstr(config->listen, ==, "0.0.0.0:9");
-  g_assert_cmpstr(config->image_cache_dir, ==, "/tmp/dstack-verifier/cache");
+  g_assert_cmpstr(config->image_cache_dir, ==, geteuid() == 0 ? "/var/cache/dstack-verifier" : own_cache);
+  g_assert_cmpstr(config->collateral_cache_dir, ==, collateral_cache);
   g_assert_cmpstr(config->pccs_url, ==, "https://a.example");
   g_assert_cmpstr(config->root_ca_tdx, ==, "r.pem");
   g_assert_null(config->collateral_file); /* blank is unset */
@@ -68,6 +72,10 @@ static void test_quote_file(void) {
   assert_quote(dir, "0x6162", -1, TRUE, "ab");
   assert_quote(dir, " {\"quote\": \"6162\"}", -1, FALSE, "ab");
   assert_quote(dir, "\x04\x01\x02", 3, FALSE, "\x04\x01\x02");
+  assert_quote(dir, "0X6162", -1, FALSE, "ab");
+  assert_quote(dir, "0x61\n62 63\r\n", -1, FALSE, "abc"); /* as hex dumps break their lines */
+  assert_quote(dir, "61\n62\n", -1, TRUE, "ab");
+  assert_quote(dir, "not a quote", -1, FALSE, NULL);
   assert_quote(dir, "616", -1, FALSE, NULL);
   assert_quote(dir, "zz", -1, TRUE, NULL);
   assert_quote(dir, "\x04\xff", 2, TRUE, NULL);
