@@ -21,13 +21,21 @@ typedef struct {
   GMutex lock; /* keys are made or taken over by one at a time */
 } Onboarding;
 
+static gboolean take_turn(Onboarding *onboarding, GError **error) {
+  if (g_mutex_trylock(&onboarding->lock))
+    return TRUE;
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNAVAILABLE, "keys are being made or taken over already");
+  return FALSE;
+}
+
 static gboolean bootstrap(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response,
                           gpointer user_data, GError **error) {
   (void)call;
   Onboarding *onboarding = user_data;
   const KmsSetup *setup = onboarding->setup;
   const Kms__BootstrapRequest *args = (const Kms__BootstrapRequest *)request;
-  g_mutex_lock(&onboarding->lock);
+  if (!take_turn(onboarding, error))
+    return FALSE;
   gboolean done =
       self_require_allowed(setup->config, setup->verifier, error) &&
       lifecycle_bootstrap(setup->config, setup->keyholder, args->domain, (Kms__BootstrapResponse *)response, error);
@@ -41,7 +49,8 @@ static gboolean onboard(PrpcCall *call, const ProtobufCMessage *request, Protobu
   Onboarding *onboarding = user_data;
   const Kms__OnboardRequest *args = (const Kms__OnboardRequest *)request;
   guint8 k256_public[K256_PUBLIC_BYTES];
-  g_mutex_lock(&onboarding->lock);
+  if (!take_turn(onboarding, error))
+    return FALSE;
   gboolean done = take_over(onboarding->setup, args->source_url, args->domain, k256_public, error);
   g_mutex_unlock(&onboarding->lock);
   if (done)

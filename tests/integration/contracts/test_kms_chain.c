@@ -29,6 +29,7 @@ typedef struct {
   char *app;
   /* What the KMS proved about the client, as it says it to a webhook. */
   char *image, *compose, *device;
+  char *kms_mr; /* of a KMS */
 } World;
 
 static World world;
@@ -121,6 +122,23 @@ static AppKeys *ask(const guint8 app_id[20], GError **error) {
   return app_keys_from_kms(world.kms->url, platform, VM_CONFIG, world.kms->verifier, error);
 }
 
+static void assert_root_keys_refused(KmsReportChange change_report, const char *reason) {
+  g_autoptr(TdxPlatform) platform = kms_replica_platform(world.kms, GOOD_IMAGE);
+  g_autoptr(PrpcClient) client = change_report ? kms_altered_client(world.kms, platform, change_report)
+                                               : kms_attested_client(world.kms, platform);
+  Kms__GetKmsKeyRequest request = KMS__GET_KMS_KEY_REQUEST__INIT;
+  request.vm_config = (char *)VM_CONFIG;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(PrpcMessage) answer =
+      prpc_client_call(client, "GetKmsKey", &request.base, &kms__kms_key_response__descriptor, &error);
+  g_assert_null(answer);
+  if (!strstr(error->message, reason))
+    g_error("expected \"%s\", got \"%s\"", reason, error->message);
+}
+
+/* What an allowed KMS is told when it does not say whom the keys shall be sealed to. */
+#define ALLOWED_BUT_UNSEALED "core.onboard.plain_handover"
+
 /* A first round with a webhook that notes what it is asked. */
 static void learn_identity(void) {
   g_autoptr(AppKeys) keys = ask(world.app_id, NULL);
@@ -128,6 +146,8 @@ static void learn_identity(void) {
   world.image = member_of(world.kms->hook.last_question, "osImageHash");
   world.compose = member_of(world.kms->hook.last_question, "composeHash");
   world.device = member_of(world.kms->hook.last_question, "deviceId");
+  assert_root_keys_refused(NULL, ALLOWED_BUT_UNSEALED);
+  world.kms_mr = member_of(world.kms->hook.last_question, "mrAggregated");
 }
 
 static void assert_refused(const guint8 app_id[20], const char *reason) {
@@ -191,6 +211,18 @@ static void test_tcb(void) {
   g_assert_nonnull(again);
 }
 
+/* Another KMS, and the root keys. */
+static void test_kms(void) {
+  assert_root_keys_refused(NULL, "Aggregated MR not allowed");
+  change(dstack("kms", "add-mr", world.kms_mr, NULL));
+  assert_root_keys_refused(NULL, "KMS is not allowed to boot on this device");
+  change(dstack("kms", "add-device", world.device, NULL));
+  assert_root_keys_refused(NULL, ALLOWED_BUT_UNSEALED);
+  assert_root_keys_refused(age, "TCB status is not up to date");
+  change(dstack("kms", "remove-mr", world.kms_mr, NULL));
+  assert_root_keys_refused(NULL, "Aggregated MR not allowed");
+}
+
 static void test_removal(void) {
   assert_allowed();
   g_autofree char *removed = dstack("app", "remove-hash", world.compose, "--app", world.app, NULL);
@@ -249,7 +281,7 @@ static void world_end(void) {
   if (world.node)
     end(world.node);
   kms_free(world.kms);
-  char *strings[] = {world.key_file, world.webhook_url, world.app, world.image, world.compose, world.device};
+  char *strings[] = {world.key_file, world.webhook_url, world.app, world.image, world.compose, world.device, world.kms_mr};
   for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
     g_free(strings[i]);
 }
@@ -263,6 +295,7 @@ int main(int argc, char **argv) {
   world_start();
   g_test_add_func("/chain/permissions", test_permissions);
   g_test_add_func("/chain/tcb", test_tcb);
+  g_test_add_func("/chain/kms", test_kms);
   g_test_add_func("/chain/removal", test_removal);
   g_test_add_func("/chain/gateway", test_gateway);
   g_test_add_func("/chain/lost-node", test_lost_node);
