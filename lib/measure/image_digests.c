@@ -27,11 +27,16 @@ gboolean image_firmware_facts(const OsImage *image, gboolean two_pass, FirmwareF
 
 gboolean image_kernel_facts(const OsImage *image, guint64 memory_size, gboolean patched, KernelFacts *out,
                             GError **error) {
+  if (!image->cmdline) {
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID,
+                "metadata.json has no cmdline, so the image can not be measured");
+    return FALSE;
+  }
   g_autofree char *kernel_path = g_build_filename(image->dir, image->kernel, NULL);
   g_autofree char *initrd_path = g_build_filename(image->dir, image->initrd, NULL);
   g_auto(KernelImage) kernel = {0};
   g_auto(RangeFile) initrd = {0};
-  return boot_log_hash_cmdline(image->cmdline ? image->cmdline : "", out->cmdline, error) &&
+  return boot_log_hash_cmdline(image->cmdline, out->cmdline, error) &&
          range_file_open(&initrd, initrd_path, MAX_INITRD, error) && kernel_image_open(&kernel, kernel_path, error) &&
          (!patched || kernel_image_patch(&kernel, initrd.size, memory_size, error)) &&
          kernel_image_authenticode(&kernel, out->kernel, error) && range_file_sha384(&initrd, out->initrd, error);

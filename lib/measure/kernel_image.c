@@ -157,10 +157,13 @@ static gboolean hash_sections(const KernelImage *kernel, EVP_MD_CTX *digest, con
   g_autoptr(GArray) sorted = g_array_new(FALSE, FALSE, sizeof(Section));
   g_array_append_vals(sorted, layout->sections, layout->n_sections);
   g_array_sort(sorted, by_position);
+  guint64 hashed_to = 0; /* no byte twice: the work is bounded by the file */
   for (guint i = 0; i < sorted->len; i++) {
     const Section *section = &g_array_index(sorted, Section, i);
-    guint64 end = MIN((guint64)section->at + section->size, kernel->file.size);
-    if (!hash_range(kernel, digest, section->at, end, error))
+    if (section->at < hashed_to)
+      return invalid(error, "pe sections overlap");
+    hashed_to = MIN((guint64)section->at + section->size, kernel->file.size);
+    if (!hash_range(kernel, digest, section->at, hashed_to, error))
       return FALSE;
   }
   return TRUE;

@@ -20,5 +20,6 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KernelImage, kernel_image_close)
 /* Applies QEMU's changes to the head. Error INVALID: boot protocol older than 2.12 or not a bzImage (their rules differ
  * and no image has them), memory too small for the initrd. */
 gboolean kernel_image_patch(KernelImage *kernel, guint64 initrd_size, guint64 memory_size, GError **error);
-/* Authenticode SHA-384 with the head as it stands. Error INVALID when the PE headers point outside of the file. */
+/* Authenticode SHA-384 with the head as it stands. Error INVALID when the PE headers point outside of the file or to
+ * the same bytes twice. */
 gboolean kernel_image_authenticode(const KernelImage *kernel, guint8 out[48], GError **error);

@@ -236,6 +236,31 @@ static void test_kernel_refused(void) {
   g_assert_false(kernel_image_patch(&kernel, 1, 0x20000, NULL)); /* nor does anything */
 }
 
+/* 96 sections that all cover the file would be hashed 96 times; two that share a byte are no image either. */
+static void test_kernel_sections_overlap(void) {
+  static const struct {
+    const char *first, *second; /* size and position, little-endian */
+    gboolean good;
+  } layouts[] = {{"0004000000100000", "000c000000040000", TRUE},  /* side by side */
+                 {"0004000000100000", "010c000000040000", FALSE}, /* by one byte */
+                 {"0004000000100000", "0004000000100000", FALSE}, /* the same twice */
+                 {"0000010000040000", "0004000000100000", FALSE}, /* one inside the other, which the file's end cuts */
+                 {"0000010000100000", "000c000000040000", TRUE}}; /* the last one may be cut */
+  for (guint i = 0; i < G_N_ELEMENTS(layouts); i++) {
+    g_autoptr(GBytes) bytes = sample_kernel();
+    g_autofree guint8 *copy = g_memdup2(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    g_assert_true(hex_decode_fixed(layouts[i].first, copy + 0x138 + 16, 8, NULL));
+    g_assert_true(hex_decode_fixed(layouts[i].second, copy + 0x160 + 16, 8, NULL));
+    g_autoptr(GBytes) changed = g_bytes_new(copy, g_bytes_get_size(bytes));
+    g_auto(KernelImage) kernel = {0};
+    guint8 digest[48];
+    g_autoptr(GError) error = NULL;
+    open_kernel(&kernel, changed);
+    g_assert_cmpint(kernel_image_authenticode(&kernel, digest, &error), ==, layouts[i].good);
+    g_assert_cmpstr(error ? error->message : NULL, ==, layouts[i].good ? NULL : "kernel: pe sections overlap");
+  }
+}
+
 /* Every byte of the PE headers flipped: no crash, no read outside of the file. */
 static void test_kernel_damage(void) {
   g_autoptr(GBytes) bytes = sample_kernel();
@@ -388,6 +413,20 @@ static void test_shapes_refused(void) {
   g_assert_true(file_remove_tree(dir, NULL));
 }
 
+/* An image whose metadata.json has no cmdline must not pass for one whose command line is empty. */
+static void test_no_cmdline(void) {
+  g_autofree char *dir = make_sample_image("");
+  const char metadata[] = "{\"bios\":\"ovmf.fd\",\"kernel\":\"bzImage\",\"initrd\":\"initrd\"}";
+  sample_image_write(dir, "metadata.json", metadata, strlen(metadata));
+  g_autoptr(OsImage) image = os_image_open(dir, FALSE, NULL);
+  g_auto(Measurements) none = {0};
+  g_autoptr(GError) error = NULL;
+  g_assert_false(measure_image(image, &(MeasureVm){.cpu_count = 1, .memory_size = GIB}, &none, &error));
+  g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID);
+  g_assert_nonnull(strstr(error->message, "no cmdline"));
+  g_assert_true(file_remove_tree(dir, NULL));
+}
+
 static void test_unknown_firmware_layout(void) {
   g_autofree char *dir = make_sample_image(",\"ovmf_variant\":\"stable202505\"");
   g_autoptr(OsImage) image = os_image_open(dir, FALSE, NULL);
@@ -405,12 +444,14 @@ int main(int argc, char **argv) {
   g_test_add_func("/measure/firmware/refused", test_firmware_refused);
   g_test_add_func("/measure/kernel/authenticode", test_kernel);
   g_test_add_func("/measure/kernel/refused", test_kernel_refused);
+  g_test_add_func("/measure/kernel/sections-overlap", test_kernel_sections_overlap);
   g_test_add_func("/measure/kernel/damage", test_kernel_damage);
   g_test_add_func("/measure/boot-events/synthetic", test_boot_events);
   g_test_add_func("/measure/boot-events/real-quotes", test_real_quotes);
   g_test_add_func("/measure/image/whole", test_whole_image);
   g_test_add_func("/measure/image/normalized-kernel", test_normalized_kernel);
   g_test_add_func("/measure/image/shapes-refused", test_shapes_refused);
+  g_test_add_func("/measure/image/no-cmdline", test_no_cmdline);
   g_test_add_func("/measure/image/unknown-firmware-layout", test_unknown_firmware_layout);
   return g_test_run();
 }
