@@ -32,8 +32,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DcapCollateralSource, dcap_collateral_source_unref
 
 /* The collateral for `quote`. A service is asked only on behalf of a quote whose signatures lead to the trust anchor,
  * by one thread for each platform model, and again before its answer is a day old or half of its life is over; that
- * happens in the background, and what it has stays in use until it ends when the service can't be reached. Errors as of
- * dcap_verify(), among them "collateral fetch" (UNAVAILABLE). New reference. */
+ * happens in the background, and what it has stays in use until it ends when the service can't be reached.
+ *
+ * A quote that names its PCK certificate (certification data of type 2 or 3) proves nothing before the service gave
+ * that certificate. One such quote is asked about at a time, and after a failure none for a while; all others of them
+ * without remembered collateral fail at once, with "collateral fetch". Nobody else waits for it.
+ *
+ * Errors as of dcap_verify(), among them "collateral fetch" (UNAVAILABLE). New reference. */
 DcapCollateral *dcap_collateral_source_get(DcapCollateralSource *source, const Quote *quote, const DcapOptions *options,
                                            GError **error);
 

@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "crypto/digest.h"
+#include "dcap/collateral.h"
 #include "dcap/disk_cache.h"
 #include "dcap/failure.h"
 #include "dcap/precheck.h"
@@ -128,23 +129,39 @@ static gboolean precheck(DcapFlightPlan *plan, const char *pck_pem, const Quote 
   DcapPck pck;
   g_autoptr(DcapCert) leaf = NULL;
   flight->failure = dcap_precheck(quote, pck_pem, plan->certs, options, &pck, &leaf, &flight->error);
-  flight->fault_of_quote = flight->failure != DCAP_OK && !pck_pem;
   if (flight->failure == DCAP_OK)
     *id = dcap_platform_id(quote, &pck, leaf);
   return flight->failure == DCAP_OK;
 }
 
-void dcap_flight_fetch(DcapFlightPlan *plan, const char *key, const Quote *quote, const DcapOptions *options,
-                       DcapFlight *flight) {
-  g_autoptr(DcapHttp) http = dcap_http_new(plan->timeout_ms, plan->insecure_tls, plan->cancelled);
+/* NULL: the quote has its certificate, or an error. */
+static char *look_up(DcapFlightPlan *plan, DcapHttp *http, const Quote *quote, const DcapOptions *options,
+                     const DcapCollateral *known, DcapFlight *flight) {
   DcapPckRequest request;
   DcapPlatformId id;
-  g_autofree char *pck_pem = NULL;
-  if (dcap_pck_request(quote, &request) &&
-      !(pck_pem = dcap_service_fetch_pck(&plan->service, http, &request, &flight->error)))
-    return answer_failed(flight);
-  if (!precheck(plan, pck_pem, quote, options, &id, flight))
+  if (!dcap_pck_request(quote, &request))
+    return NULL;
+  if (known && !precheck(plan, known->pck_chain, quote, options, &id, flight)) {
+    flight->nobody_asked = TRUE;
+    return NULL;
+  }
+  char *pem = dcap_service_fetch_pck(&plan->service, http, &request, &flight->error);
+  if (!pem)
+    answer_failed(flight);
+  return pem;
+}
+
+void dcap_flight_fetch(DcapFlightPlan *plan, const char *key, const Quote *quote, const DcapOptions *options,
+                       const DcapCollateral *known, DcapFlight *flight) {
+  g_autoptr(DcapHttp) http = dcap_http_new(plan->timeout_ms, plan->insecure_tls, plan->cancelled);
+  DcapPlatformId id;
+  g_autofree char *pck_pem = look_up(plan, http, quote, options, known, flight);
+  if (flight->error)
     return;
+  if (!precheck(plan, pck_pem, quote, options, &id, flight)) {
+    flight->nobody_asked = !pck_pem;
+    return;
+  }
   X509 *root = options->root ? options->root : dcap_intel_root();
   g_autofree char *json = dcap_service_fetch(&plan->service, http, &id, root, pck_pem, &flight->error);
   if (!json)
@@ -157,8 +174,8 @@ void dcap_flight_fetch(DcapFlightPlan *plan, const char *key, const Quote *quote
     dcap_disk_cache_store(plan->cache_dir, key, json);
 }
 
-static gboolean load(DcapFlightPlan *plan, const char *key, const Quote *quote, const DcapOptions *options,
-                     DcapFlight *flight) {
+static gboolean load_from_disk(DcapFlightPlan *plan, const char *key, const Quote *quote, const DcapOptions *options,
+                               DcapFlight *flight) {
   gint64 stored = 0;
   g_autoptr(GBytes) content = plan->cache_dir ? dcap_disk_cache_load(plan->cache_dir, key, &stored) : NULL;
   if (!content)
@@ -171,11 +188,11 @@ static gboolean load(DcapFlightPlan *plan, const char *key, const Quote *quote, 
   return FALSE;
 }
 
-void dcap_flight_load_or_fetch(DcapFlightPlan *plan, const char *key, const Quote *quote, const DcapOptions *options,
-                               DcapFlight *flight) {
+gboolean dcap_flight_needs_lookup(const Quote *quote) { return quote->cert_type != CERT_TYPE_PCK_CHAIN; }
+
+gboolean dcap_flight_load(DcapFlightPlan *plan, const char *key, const Quote *quote, const DcapOptions *options,
+                          DcapFlight *flight) {
   DcapPlatformId id;
-  if (quote->cert_type == CERT_TYPE_PCK_CHAIN && !precheck(plan, NULL, quote, options, &id, flight))
-    return;
-  if (!load(plan, key, quote, options, flight))
-    dcap_flight_fetch(plan, key, quote, options, flight);
+  flight->nobody_asked = !dcap_flight_needs_lookup(quote) && !precheck(plan, NULL, quote, options, &id, flight);
+  return flight->nobody_asked || load_from_disk(plan, key, quote, options, flight);
 }

@@ -1,4 +1,4 @@
-/* One attempt to get collateral for a quote: from disk, else from the service. */
+/* One attempt to get collateral for a quote: from disk, or from the service. */
 #pragma once
 
 #include "dcap/chain.h"
@@ -30,12 +30,17 @@ typedef struct {
   gint64 obtained;            /* Unix seconds: when it came from the service */
   DcapFailure failure;
   GError *error;
-  gboolean fault_of_quote; /* it failed its precheck: nobody was asked, and nothing learned */
+  gboolean nobody_asked; /* the quote failed its precheck or must wait for its turn: nothing was learned */
 } DcapFlight;
 void dcap_flight_clear(DcapFlight *flight);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DcapFlight, dcap_flight_clear)
 
-void dcap_flight_load_or_fetch(DcapFlightPlan *plan, const char *key, const Quote *quote, const DcapOptions *options,
-                               DcapFlight *flight);
+/* TRUE for a quote without its PCK certificate: nothing about it is proven before the service was asked for that. */
+gboolean dcap_flight_needs_lookup(const Quote *quote);
+/* Prechecks the quote if it can be, and looks on disk. TRUE: finished, with collateral or a failure. */
+gboolean dcap_flight_load(DcapFlightPlan *plan, const char *key, const Quote *quote, const DcapOptions *options,
+                          DcapFlight *flight);
+/* Asks the service. `known` is what a quote without its PCK certificate must fit before that is looked up again; NULL:
+ * nothing is known about it. */
 void dcap_flight_fetch(DcapFlightPlan *plan, const char *key, const Quote *quote, const DcapOptions *options,
-                       DcapFlight *flight);
+                       const DcapCollateral *known, DcapFlight *flight);

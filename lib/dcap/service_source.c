@@ -13,6 +13,7 @@
 #define MAX_RETRY_US (10 * 60 * G_USEC_PER_SEC)
 #define MAX_RETRY_WITHOUT_US (30 * G_USEC_PER_SEC) /* nothing works meanwhile */
 #define MAX_DOUBLINGS 16
+#define LOOKUP_UNDER_WAY "a pck certificate is being looked up: try again"
 
 /* One platform model. */
 typedef struct {
@@ -35,6 +36,11 @@ typedef struct {
   GCond changed;
   GHashTable *entries; /* key, inside the value -> Entry* */
   guint n_refreshes;   /* threads under way */
+  /* Anybody can make up a quote without its PCK certificate, and only the service can tell: one is asked about at a
+   * time, and after a failure all of them pause. */
+  const Entry *looking_up;
+  guint n_lookup_failures; /* in a row */
+  gint64 lookup_at;        /* monotonic microseconds; not before */
 } ServiceSource;
 
 static void entry_free(gpointer data) {
@@ -76,18 +82,17 @@ static gboolean is_current(const Entry *entry, gint64 now) {
   return entry->collateral && entry->from <= now && now <= entry->until;
 }
 
-static gint64 pause_after_failure(const Entry *entry, gint64 now) {
-  gint64 pause = (gint64)FIRST_RETRY_US << MIN(entry->n_failures, MAX_DOUBLINGS);
-  return MIN(pause, is_current(entry, now) ? MAX_RETRY_US : MAX_RETRY_WITHOUT_US);
+static gint64 pause_after(guint n_failures, gint64 longest) {
+  return MIN((gint64)FIRST_RETRY_US << MIN(n_failures, MAX_DOUBLINGS), longest);
 }
 
 static void settle_failure(Entry *entry, const DcapFlight *flight, gint64 now) {
-  if (flight->fault_of_quote)
+  if (flight->nobody_asked)
     return;
   log_warn("collateral %s: %s%s", entry->key, flight->error->message,
            is_current(entry, now) ? "; what is there stays in use" : "");
-  entry->retry_at = g_get_monotonic_time() + pause_after_failure(entry, now);
-  entry->n_failures++;
+  gint64 longest = is_current(entry, now) ? MAX_RETRY_US : MAX_RETRY_WITHOUT_US;
+  entry->retry_at = g_get_monotonic_time() + pause_after(entry->n_failures++, longest);
   g_clear_error(&entry->error);
   entry->error = g_error_copy(flight->error);
   entry->failure = flight->failure;
@@ -121,31 +126,42 @@ static void settle(ServiceSource *self, Entry *entry, DcapFlight *flight, gint64
 typedef struct {
   ServiceSource *self;
   Entry *entry;
+  DcapCollateral *known;
   Quote *quote;
   X509 *root;
   gint64 now;
 } Refresh;
+
+static void refresh_free(Refresh *refresh) {
+  dcap_collateral_unref(refresh->known);
+  quote_free(refresh->quote);
+  X509_free(refresh->root);
+  g_free(refresh);
+}
 
 static gpointer run_refresh(gpointer data) {
   Refresh *refresh = data;
   ServiceSource *self = refresh->self;
   const DcapOptions options = {.root = refresh->root, .now = refresh->now};
   g_auto(DcapFlight) flight = {0};
-  dcap_flight_fetch(&self->plan, refresh->entry->key, refresh->quote, &options, &flight);
+  dcap_flight_fetch(&self->plan, refresh->entry->key, refresh->quote, &options, refresh->known, &flight);
   g_mutex_lock(&self->lock);
   settle(self, refresh->entry, &flight, refresh->now);
   self->n_refreshes--;
   g_mutex_unlock(&self->lock);
-  quote_free(refresh->quote);
-  X509_free(refresh->root);
-  g_free(refresh);
+  refresh_free(refresh);
   return NULL;
 }
 
 /* Under the lock. */
 static void start_refresh(ServiceSource *self, Entry *entry, const Quote *quote, const DcapOptions *options) {
   Refresh *refresh = g_new0(Refresh, 1);
-  *refresh = (Refresh){self, entry, quote_parse(quote->raw, NULL), options->root, options->now};
+  *refresh = (Refresh){.self = self,
+                       .entry = entry,
+                       .known = dcap_collateral_ref(entry->collateral),
+                       .quote = quote_parse(quote->raw, NULL),
+                       .root = options->root,
+                       .now = options->now};
   if (refresh->root)
     X509_up_ref(refresh->root);
   g_autoptr(GError) error = NULL;
@@ -156,19 +172,54 @@ static void start_refresh(ServiceSource *self, Entry *entry, const Quote *quote,
     g_thread_unref(thread);
     return;
   }
-  quote_free(refresh->quote);
-  X509_free(refresh->root);
-  g_free(refresh);
+  refresh_free(refresh);
 }
 
-/* Under the lock, which is released while it fetches. */
+/* Under the lock. */
+static gboolean begin_lookup(ServiceSource *self, const Entry *entry, DcapFlight *flight) {
+  gboolean paused = g_get_monotonic_time() < self->lookup_at;
+  if (self->looking_up || paused) {
+    flight->nobody_asked = TRUE;
+    flight->failure = dcap_fail(&flight->error, DCAP_COLLATERAL_FETCH, "%s",
+                                paused ? "a pck certificate could not be looked up a moment ago" : LOOKUP_UNDER_WAY);
+    return FALSE;
+  }
+  self->looking_up = entry;
+  g_cond_broadcast(&self->changed); /* nobody shall wait for it */
+  return TRUE;
+}
+
+/* Under the lock. */
+static void end_lookup(ServiceSource *self, const DcapFlight *flight) {
+  self->looking_up = NULL;
+  if (flight->collateral)
+    self->n_lookup_failures = 0;
+  else
+    self->lookup_at = g_get_monotonic_time() + pause_after(self->n_lookup_failures++, MAX_RETRY_WITHOUT_US);
+}
+
+/* Under the lock, which is released while it loads and fetches. */
+static void load_or_fetch(ServiceSource *self, const Entry *entry, const Quote *quote, const DcapOptions *options,
+                          DcapFlight *flight) {
+  g_mutex_unlock(&self->lock);
+  gboolean done = dcap_flight_load(&self->plan, entry->key, quote, options, flight);
+  g_mutex_lock(&self->lock);
+  gboolean needs_lookup = dcap_flight_needs_lookup(quote);
+  if (done || (needs_lookup && !begin_lookup(self, entry, flight)))
+    return;
+  g_mutex_unlock(&self->lock);
+  dcap_flight_fetch(&self->plan, entry->key, quote, options, NULL, flight);
+  g_mutex_lock(&self->lock);
+  if (needs_lookup)
+    end_lookup(self, flight);
+}
+
+/* Under the lock, which is released meanwhile. */
 static DcapCollateral *fly(ServiceSource *self, Entry *entry, const Quote *quote, const DcapOptions *options,
                            DcapFailure *failure, GError **error) {
   g_auto(DcapFlight) flight = {0};
   entry->in_flight = TRUE;
-  g_mutex_unlock(&self->lock);
-  dcap_flight_load_or_fetch(&self->plan, entry->key, quote, options, &flight);
-  g_mutex_lock(&self->lock);
+  load_or_fetch(self, entry, quote, options, &flight);
   settle(self, entry, &flight, options->now);
   if (!flight.error)
     return dcap_collateral_ref(entry->collateral);
@@ -181,7 +232,7 @@ static DcapCollateral *fly(ServiceSource *self, Entry *entry, const Quote *quote
 static DcapCollateral *get_entry(ServiceSource *self, Entry *entry, const Quote *quote, const DcapOptions *options,
                                  DcapFailure *failure, GError **error) {
   entry->n_waiting++;
-  while (entry->in_flight && !is_current(entry, options->now))
+  while (entry->in_flight && !is_current(entry, options->now) && self->looking_up != entry)
     g_cond_wait(&self->changed, &self->lock);
   entry->n_waiting--;
   gboolean may_ask = !entry->in_flight && g_get_monotonic_time() >= entry->retry_at;
@@ -189,6 +240,10 @@ static DcapCollateral *get_entry(ServiceSource *self, Entry *entry, const Quote 
     if (may_ask && options->now >= entry->refresh_at)
       start_refresh(self, entry, quote, options);
     return dcap_collateral_ref(entry->collateral);
+  }
+  if (self->looking_up == entry) {
+    *failure = dcap_fail(error, DCAP_COLLATERAL_FETCH, LOOKUP_UNDER_WAY);
+    return NULL;
   }
   if (may_ask || !entry->error)
     return fly(self, entry, quote, options, failure, error);

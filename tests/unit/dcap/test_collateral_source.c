@@ -491,6 +491,96 @@ static void test_named_certificate(void) {
   assert_failure(verify_bytes(world, restarted, quote, NOW), DCAP_OK);
 }
 
+/* Like verify_bytes(), for a quote for which no collateral can be had just now. */
+static void assert_put_off(const World *world, DcapCollateralSource *source, GBytes *quote, const char *reason) {
+  const DcapOptions options = {.root = world->root, .now = NOW};
+  g_auto(DcapVerdict) verdict = {0};
+  g_autoptr(GError) error = NULL;
+  g_assert_false(dcap_verify_from(source, quote, &options, &verdict, NULL, &error));
+  assert_failure(verdict.failure, DCAP_COLLATERAL_FETCH);
+  g_assert_cmpstr(error->message, ==, reason);
+}
+
+#define TCBM "040402020401000500000000000000000d00"
+
+static GBytes *nameless_quote(World *world) {
+  service_double_set_tcbm(world->service, TCBM);
+  world->scenario->quote.cert_type = 3;
+  GBytes *quote = simulated_scenario_quote(world->scenario);
+  world->scenario->quote.cert_type = 5;
+  return quote;
+}
+
+static GBytes *with_flip(GBytes *quote, gsize at) {
+  gsize len;
+  const guint8 *data = g_bytes_get_data(quote, &len);
+  guint8 *copy = g_memdup2(data, len);
+  copy[at] ^= 1;
+  return g_bytes_new_take(copy, len);
+}
+
+typedef struct {
+  const World *world;
+  DcapCollateralSource *source;
+  GBytes *quote;
+} Lookup;
+
+static gpointer look_up(gpointer data) {
+  const Lookup *lookup = data;
+  assert_failure(verify_bytes(lookup->world, lookup->source, lookup->quote, NOW), DCAP_COLLATERAL_FETCH);
+  return NULL;
+}
+
+#define UNDER_WAY "collateral fetch: a pck certificate is being looked up: try again"
+#define PAUSED "collateral fetch: a pck certificate could not be looked up a moment ago"
+#define SLOW_MS 3000
+#define SETTLE_US 300000
+#define QE_ID_AT 28
+#define REPORT_DATA_AT 568
+
+/* One forged quote at a time gets the service asked, and nobody waits for the answer but who sent it. */
+static void test_lookups_hold_up_nobody(void) {
+  g_autoptr(World) world = world_new();
+  g_autoptr(GBytes) genuine = nameless_quote(world), forged = with_flip(genuine, QE_ID_AT),
+                    other = with_flip(genuine, QE_ID_AT + 1);
+  g_autoptr(DcapCollateralSource) earlier = open_source(world, TRUE), source = open_impatient(world, TRUE, SLOW_MS);
+  assert_failure(verify_bytes(world, earlier, genuine, NOW), DCAP_OK);
+  assert_failure(verify(world, source, NOW), DCAP_OK);
+  service_double_misbehave(world->service, PART_PCK_CERT, HANG);
+  guint before = service_double_count(world->service);
+  Lookup lookup = {world, source, forged};
+  gint64 start = g_get_monotonic_time();
+  GThread *thread = g_thread_new("forger", look_up, &lookup);
+  wait_for_requests(world, before + 1);
+  for (int i = 0; i < 3; i++) {
+    assert_put_off(world, source, forged, UNDER_WAY); /* the same */
+    assert_put_off(world, source, other, UNDER_WAY);
+    assert_failure(verify(world, source, NOW), DCAP_OK);
+    assert_failure(verify_bytes(world, source, genuine, NOW), DCAP_OK); /* from disk */
+  }
+  g_assert_cmpint(g_get_monotonic_time() - start, <, SLOW_MS * 1000);
+  g_thread_join(thread);
+  assert_put_off(world, source, other, PAUSED);
+  assert_failure(verify(world, source, NOW), DCAP_OK);
+  assert_failure(verify_bytes(world, source, genuine, NOW), DCAP_OK);
+  g_assert_cmpuint(service_double_count(world->service), ==, before + 1);
+}
+
+/* A forged quote of a known platform does not get its certificate looked up anew; the genuine one does. */
+static void test_lookup_before_refresh(void) {
+  g_autoptr(World) world = world_new();
+  g_autoptr(GBytes) genuine = nameless_quote(world), forged = with_flip(genuine, REPORT_DATA_AT);
+  g_autoptr(DcapCollateralSource) source = open_source(world, FALSE);
+  assert_failure(verify_bytes(world, source, genuine, NOW), DCAP_OK);
+  guint before = service_double_count(world->service);
+  for (int i = 0; i < 3; i++)
+    assert_failure(verify_bytes(world, source, forged, NOW + DAY), DCAP_BAD_QUOTE_SIGNATURE);
+  g_usleep(SETTLE_US);
+  g_assert_cmpuint(service_double_count(world->service), ==, before);
+  assert_failure(verify_bytes(world, source, genuine, NOW + DAY), DCAP_OK);
+  wait_for_requests(world, before + 1 + N_REQUESTS);
+}
+
 static void test_named_certificate_mischief(void) {
   g_autoptr(World) world = world_new();
   world->scenario->quote.cert_type = 3;
@@ -603,6 +693,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/dcap/source/free-while-refreshing", test_free_while_refreshing);
   g_test_add_func("/dcap/source/named-certificate", test_named_certificate);
   g_test_add_func("/dcap/source/named-certificate-mischief", test_named_certificate_mischief);
+  g_test_add_func("/dcap/source/lookups-hold-up-nobody", test_lookups_hold_up_nobody);
+  g_test_add_func("/dcap/source/lookup-before-refresh", test_lookup_before_refresh);
   g_test_add_func("/dcap/source/real-collateral", test_real_collateral);
   g_test_add_func("/dcap/source/many-models", test_many_models);
   g_test_add_func("/dcap/source/tls", test_tls);
