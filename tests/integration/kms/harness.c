@@ -298,7 +298,7 @@ void kms_configure(Kms *kms, const char *onboard, const char *auth, const char *
       g_strdup_printf("type = \"webhook\"\n[core.auth_api.webhook]\nurl = \"%s/\"\n", kms->hook.url);
   g_autofree char *text = g_strdup_printf(
       "[rpc]\naddress = \"127.0.0.1\"\nport = %u\nworkers = 4\n"
-      "[core]\ncert_dir = \"%s\"\nenforce_self_authorization = %s\nsite_name = \"test site\"\n"
+      "[core]\ncert_dir = \"%s\"\nenforce_self_authorization = %s\nsite_name = \"<b>test</b> site\"\n"
       "[core.image]\ncache_dir = \"%s\"\n"
       "[core.attestation]\ninsecure_allow_external_trust_anchors = true\n"
       "root_ca.tdx = \"%s/trust/root.pem\"\ncollateral_file = \"%s/trust/collateral.json\"\n"

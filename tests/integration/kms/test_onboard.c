@@ -3,6 +3,7 @@
 
 #include "base/hex.h"
 #include "base/json.h"
+#include "base/process.h"
 #include "kms.pb-c.h"
 #include "kms/keyholder/key_files.h"
 #include "ratls/tls.h"
@@ -345,7 +346,7 @@ static void test_attestation_info(void) {
   g_assert_cmpint(http(replica, "POST", "/prpc/Onboard.GetAttestationInfo?json", JSON, "{}", &answer), ==, 200);
   g_autoptr(json_t) info = json_parse(answer, strlen(answer), "info", NULL);
   g_assert_cmpstr(text_of(info, "tee_variant"), ==, "dstack-tdx");
-  g_assert_cmpstr(text_of(info, "site_name"), ==, "test site");
+  g_assert_cmpstr(text_of(info, "site_name"), ==, "<b>test</b> site");
   g_assert_cmpstr(text_of(info, "kms_contract_address"), ==, "0xabc");
   g_assert_true(g_str_has_prefix(text_of(info, "os_image_hash"), "2222"));
   g_assert_cmpuint(strlen(text_of(info, "ppid")), ==, 32);
@@ -377,6 +378,30 @@ static void test_page(void) {
                   ==, 403);
 }
 
+/* A real browser runs the page: its script gets past its own policy, and what the server says stays text. */
+static void test_page_in_browser(void) {
+  g_autofree char *chromium = g_find_program_in_path("chromium");
+  if (!chromium) {
+    g_test_skip("no chromium here");
+    return;
+  }
+  g_autoptr(Kms) replica = replica_start(NULL);
+  g_autofree char *profile = g_strdup_printf("--user-data-dir=%s/browser", replica->dir);
+  g_autofree char *url = g_strdup_printf("http://127.0.0.1:%u/", replica->port);
+  const char *const argv[] = {chromium,        "--headless=new",
+                              "--no-sandbox",  "--disable-gpu",
+                              profile,         "--virtual-time-budget=10000",
+                              "--dump-dom",    url,
+                              NULL};
+  g_autofree char *page = NULL;
+  g_autoptr(GError) error = NULL;
+  process_check(argv, &page, &error);
+  g_assert_no_error(error);
+  g_assert_nonnull(strstr(page, "<h1 id=\"title\">&lt;b&gt;test&lt;/b&gt; site</h1>"));
+  g_assert_nonnull(strstr(page, "<dt>mr_aggregated</dt>"));
+  g_assert_nonnull(strstr(page, "<dd>0x2222"));
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   source = kms_new();
@@ -391,6 +416,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/kms/onboard/lying-sources", test_lying_sources);
   g_test_add_func("/kms/onboard/attestation-info", test_attestation_info);
   g_test_add_func("/kms/onboard/page", test_page);
+  g_test_add_func("/kms/onboard/page-in-browser", test_page_in_browser);
   int result = g_test_run();
   kms_free(source);
   return result;

@@ -2,11 +2,15 @@
 #include "hex_util.h"
 
 #include "kms/audit_facts.h"
+#include "kms/keyholder/handover.h"
+#include "kms/keyholder/key_files.h"
 #include "kms/keyholder/keyholder.h"
 #include "kms/protocol.h"
+#include "kms/sealed_keys.h"
 
 #include "base/error.h"
 #include "base/file.h"
+#include "crypto/envelope.h"
 #include "crypto/k256.h"
 #include "crypto/p256.h"
 
@@ -305,6 +309,119 @@ static void test_sign(Fixture *fixture, gconstpointer data) {
   expect_error(ask(fixture, KEYHOLDER_FROM_VERIFIER, sign_request(der, len, 2)), DSTACK_ERROR_INVALID);
 }
 
+/* ---- root keys, to another KMS and from one ---- */
+
+static void grant(Fixture *fixture, WireBuffer *request, guint8 name[KMS_GRANT_SIZE]) {
+  g_autoptr(WireBuffer) granted = ask(fixture, KEYHOLDER_FROM_VERIFIER, request);
+  Reader body = wire_body(granted);
+  g_assert_true(reader_copy(&body, name, KMS_GRANT_SIZE));
+}
+
+static void grant_root(Fixture *fixture, EVP_PKEY *key, guint8 name[KMS_GRANT_SIZE]) {
+  WireBuffer *request = wire_buffer_new(KEYHOLDER_GRANT_ROOT);
+  g_autoptr(GBytes) spki = p256_spki(key);
+  put_facts(request, AUDIT_KMS_KEY, TRUE);
+  wire_put_fixed(request, g_bytes_get_data(spki, NULL), P256_SPKI_SIZE);
+  grant(fixture, request, name);
+}
+
+static WireBuffer *plain_request(const guint8 *name) {
+  WireBuffer *request = wire_buffer_new(KEYHOLDER_PLAIN_ROOT);
+  wire_put_fixed(request, name, KMS_GRANT_SIZE);
+  return request;
+}
+
+static WireBuffer *sealed_request(const guint8 *name, const guint8 *recipient, EVP_PKEY *signer) {
+  guint8 statement[KMS_RECIPIENT_STATEMENT_SIZE];
+  sealed_keys_statement(recipient, statement);
+  g_autoptr(GBytes) signature = p256_sign(signer, statement, sizeof statement);
+  WireBuffer *request = wire_buffer_new(KEYHOLDER_SEALED_ROOT);
+  wire_put_fixed(request, name, KMS_GRANT_SIZE);
+  wire_put_fixed(request, recipient, KMS_RECIPIENT_SIZE);
+  wire_put_bytes(request, signature);
+  return request;
+}
+
+static void test_root_grants(Fixture *fixture, gconstpointer data) {
+  (void)data;
+  bootstrap(fixture);
+  seal(fixture);
+  g_autoptr(EVP_PKEY) key = p256_generate(), other = p256_generate();
+  g_autoptr(Secret) secret = secret_new_random(X25519_SIZE);
+  guint8 name[KMS_GRANT_SIZE] = {0}, recipient[KMS_RECIPIENT_SIZE];
+  x25519_public(secret_peek(secret), recipient);
+  expect_error(ask(fixture, KEYHOLDER_FROM_FRONT, sealed_request(name, recipient, key)), DSTACK_ERROR_DENIED);
+  /* One kind of grant does not open the other, and is spent. */
+  grant(fixture, grant_request(TRUE), name);
+  expect_error(ask(fixture, KEYHOLDER_FROM_FRONT, sealed_request(name, recipient, key)), DSTACK_ERROR_DENIED);
+  expect_error(ask(fixture, KEYHOLDER_FROM_FRONT, app_keys_request(name)), DSTACK_ERROR_DENIED);
+  grant_root(fixture, key, name);
+  expect_error(ask(fixture, KEYHOLDER_FROM_FRONT, app_keys_request(name)), DSTACK_ERROR_DENIED);
+  /* Whom the verifier saw must ask, and sealed. */
+  grant_root(fixture, key, name);
+  expect_error(ask(fixture, KEYHOLDER_FROM_FRONT, sealed_request(name, recipient, other)), DSTACK_ERROR_UNVERIFIED);
+  grant_root(fixture, key, name);
+  expect_error(ask(fixture, KEYHOLDER_FROM_FRONT, plain_request(name)), DSTACK_ERROR_DENIED);
+  grant_root(fixture, key, name);
+  expect_ok(ask(fixture, KEYHOLDER_FROM_FRONT, sealed_request(name, recipient, key)));
+  expect_error(ask(fixture, KEYHOLDER_FROM_FRONT, sealed_request(name, recipient, key)), DSTACK_ERROR_DENIED);
+  keyholder_allow_plain_handover(fixture->holder);
+  grant_root(fixture, key, name);
+  expect_ok(ask(fixture, KEYHOLDER_FROM_FRONT, plain_request(name)));
+}
+
+static WireBuffer *adopt_request(Fixture *fixture, const RootKeys *keys, EVP_PKEY *ca) {
+  guint8 recipient[KMS_RECIPIENT_SIZE];
+  g_autoptr(WireBuffer) answer = ask_simple(fixture, KEYHOLDER_RECIPIENT);
+  Reader body = wire_body(answer);
+  g_assert_true(reader_copy(&body, recipient, sizeof recipient));
+  g_autoptr(GBytes) sealed = handover_seal(keys, recipient, NULL);
+  g_autoptr(GBytes) spki = p256_spki(ca);
+  WireBuffer *request = wire_buffer_new(KEYHOLDER_ADOPT);
+  wire_put_bytes(request, sealed);
+  wire_put_bytes(request, spki);
+  return request;
+}
+
+static void test_adopts(Fixture *fixture, gconstpointer data) {
+  (void)data;
+  g_autoptr(RootKeys) keys = root_keys_generate();
+  g_autoptr(EVP_PKEY) other = p256_generate();
+  expect_error(ask(fixture, KEYHOLDER_FROM_FRONT, adopt_request(fixture, keys, other)), DSTACK_ERROR_UNVERIFIED);
+  expect_error(ask(fixture, KEYHOLDER_FROM_FRONT, store_request()), DSTACK_ERROR_INVALID);
+  /* What was sealed for one recipient is of no use once there is another. */
+  WireBuffer *late = adopt_request(fixture, keys, keys->root_ca);
+  wire_buffer_free(ask_simple(fixture, KEYHOLDER_RECIPIENT));
+  expect_error(ask(fixture, KEYHOLDER_FROM_FRONT, late), DSTACK_ERROR_UNVERIFIED);
+  WireBuffer *unasked = wire_buffer_new(KEYHOLDER_ADOPT);
+  wire_put_bytes(unasked, NULL);
+  wire_put_bytes(unasked, NULL);
+  expect_error(ask(fixture, KEYHOLDER_FROM_FRONT, unasked), DSTACK_ERROR_INVALID);
+  expect_ok(ask(fixture, KEYHOLDER_FROM_FRONT, adopt_request(fixture, keys, keys->root_ca)));
+  expect_ok(ask(fixture, KEYHOLDER_FROM_FRONT, store_request()));
+  expect_error(ask_simple(fixture, KEYHOLDER_RECIPIENT), DSTACK_ERROR_EXISTS);
+  g_autoptr(RootKeys) stored = key_files_load(fixture->dir, NULL);
+  g_assert_cmpint(EVP_PKEY_eq(stored->root_ca, keys->root_ca), ==, 1);
+  g_assert_true(secret_equal(stored->k256, keys->k256));
+  seal(fixture);
+}
+
+/* The rule of newer versions: CA certificates stay as they are until their last year, and must be there. */
+static void test_reissue(Fixture *fixture, gconstpointer data) {
+  (void)data;
+  bootstrap(fixture);
+  g_autofree char *path = g_build_filename(fixture->dir, "root-ca.crt", NULL);
+  g_autofree char *before = file_read_text(path, 8192, NULL);
+  expect_ok(ask_simple(fixture, KEYHOLDER_LOAD));
+  expect_ok(ask(fixture, KEYHOLDER_FROM_FRONT, issue_request(KEYHOLDER_REISSUE)));
+  g_autofree char *after = file_read_text(path, 8192, NULL);
+  g_assert_cmpstr(before, ==, after);
+  g_assert_true(g_file_set_contents(path, "no certificate", -1, NULL));
+  expect_error(ask(fixture, KEYHOLDER_FROM_FRONT, issue_request(KEYHOLDER_REISSUE)), DSTACK_ERROR_INVALID);
+  g_assert_cmpint(g_unlink(path), ==, 0);
+  expect_error(ask(fixture, KEYHOLDER_FROM_FRONT, issue_request(KEYHOLDER_REISSUE)), DSTACK_ERROR_NOT_FOUND);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   const struct {
@@ -319,7 +436,10 @@ int main(int argc, char **argv) {
                {"foreign-certificate", test_foreign_certificate},
                {"grants", test_grants},
                {"sealed-has-no-files", test_sealed_has_no_files},
-               {"sign", test_sign}};
+               {"sign", test_sign},
+               {"root-grants", test_root_grants},
+               {"adopts", test_adopts},
+               {"reissue", test_reissue}};
   for (guint i = 0; i < G_N_ELEMENTS(tests); i++) {
     g_autofree char *path = g_strconcat("/kms/keyholder/", tests[i].name, NULL);
     g_test_add(path, Fixture, NULL, set_up, tests[i].run, tear_down);
