@@ -1,6 +1,7 @@
 /* What a deployer does offline: encrypting the environment, and checking the key for that. */
 #include "bytes.h"
 #include "encrypt_env_vars.h"
+#include "k256.h"
 #include "verify_env_encrypt_public_key.h"
 
 #include <glib.h>
@@ -60,6 +61,27 @@ static Signed legacy(void) {
            "f5e16cad2cef00",
            input.signature, 65);
   return input;
+}
+
+static void check_hash(const void *rest, gsize size, const char *expected) {
+  g_autoptr(GByteArray) message = g_byte_array_new();
+  g_byte_array_append(message, (const guint8 *)"dstack-env-encrypt-pubkey:", 26);
+  g_byte_array_append(message, rest, (guint)size);
+  uint8_t hash[KECCAK256_SIZE];
+  keccak256(message->data, message->len, hash);
+  g_autofree char *text = hex_encode(hash, sizeof hash);
+  g_assert_cmpstr(text, ==, expected);
+}
+
+/* What the signatures below are over. */
+static void test_hashes(void) {
+  uint8_t app_and_key[52] = {0}, with_time[60];
+  from_hex("e33a1832c6562067ff8f844a61e51ad051f1180b66ec2551fb0251735f3ee90a", app_and_key + 20, 32);
+  check_hash(app_and_key, sizeof app_and_key, "0c3ffb367db2f1350a6d0e3d6e186280e455705556c5978f552020ced51a4f41");
+  memset(with_time, 0xab, 20);
+  from_hex("000000006553f100", with_time + 20, 8);
+  memset(with_time + 28, 0xde, 32);
+  check_hash(with_time, sizeof with_time, "78c189bed752d03b91387a08bcc892f396affe70e7433129da6f03cdff8c7f11");
 }
 
 static dstack_status verify_legacy(const Signed *input, const char *app_id, const char *expected, char *signer) {
@@ -131,6 +153,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/sdk-c/environment/encryption-vector", test_encryption_vector);
   g_test_add_func("/sdk-c/environment/encryption", test_encryption);
+  g_test_add_func("/sdk-c/environment/hashes", test_hashes);
   g_test_add_func("/sdk-c/environment/signer", test_signer);
   g_test_add_func("/sdk-c/environment/no-signer", test_no_signer);
   g_test_add_func("/sdk-c/environment/signer-with-time", test_signer_with_time);

@@ -74,6 +74,20 @@ static void test_given_digests(void) {
               "6d1a3da994b6611ee602f25f07b41671ece90cd2898689f1ad4448fdf1155e3668736cca4499659caae2d8044070de57");
 }
 
+/* Events that an app emits; replay compares the digests. */
+static void test_emitted_digests(void) {
+  g_autofree char *payload = text_hex("test payload");
+  const Event events[] = {
+      {"test-event", payload,
+       "abe9f116c7758a01f0436a6ae38edf31cd59e6681ab97fbc8be4d34945c723f4ccbfa112e4ca41bb7feafe124c86adc0"},
+      {"custom-event", "deadbeef",
+       "932d89c58e4b06531792f52cae148160c71aed5eef155b3294b2ca88e85b4b9b96753526c082a4cf90fd39ffe6ee2fd9"},
+  };
+  uint8_t registers[DSTACK_RTMR_COUNT][DSTACK_RTMR_SIZE];
+  g_autofree char *log = print_log(events, G_N_ELEMENTS(events));
+  g_assert_cmpint(dstack_replay_rtmrs(log, registers, NULL), ==, DSTACK_OK);
+}
+
 static void test_second_version(void) {
   static const char format[] =
       "[{" RUNTIME
@@ -130,6 +144,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/sdk-c/replay/vectors", test_vectors);
   g_test_add_func("/sdk-c/replay/given-digests", test_given_digests);
+  g_test_add_func("/sdk-c/replay/emitted-digests", test_emitted_digests);
   g_test_add_func("/sdk-c/replay/second-version", test_second_version);
   g_test_add_func("/sdk-c/replay/padding", test_padding);
   g_test_add_func("/sdk-c/replay/bad-input", test_bad_input);

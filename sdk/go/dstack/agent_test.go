@@ -3,6 +3,7 @@ package dstack_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -53,6 +54,14 @@ func TestAgentEd25519Key(t *testing.T) {
 	if err != nil || key.Key != "082d197907da848f8095f86c3a723bf75a082e97723e000fe3dffbf08b958ea8" ||
 		key.SignatureChain[0] != "e21e071be10136235a25cbca3ecae3ae27fc4dd6136a30640cdd6b04b008d506071443b5be6e39c73927661780dc693d305cb5cefce625db0a73ab275f42e05e01" {
 		t.Errorf("got %v, %v", key, err)
+	}
+	seed, err := key.DecodeKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
+	if hex.EncodeToString(public) != "80a95a07d5d895a79ed1a73c93af7ba635083ea5e2378b0ffa956e9147f923f8" {
+		t.Errorf("public key %x", public)
 	}
 }
 

@@ -98,6 +98,23 @@ func TestVerifyEnvEncryptPublicKeyWithTimestamp(t *testing.T) {
 	}
 }
 
+// The KMS certified the app's key: the simulator's, and that of the reference's newer one.
+func TestVerifySignatureSimpleOfApps(t *testing.T) {
+	for _, test := range []struct{ app, key, signature, issuer string }{
+		{"ea549f02e1a25fabd1cb788380e033ec5461b2ff", "02b85cceca0c02d878f0ebcda72a97469a472416eb6faf3c4807642132f9786810",
+			"2f431c7956869a4fe3e028c5f9518a935e2d01e81a3628f8b1d178fc2fac7b6d2405ace433624e5568e23c4ed291dbaf60dac79b756837c0fe745154ebfdc0a601",
+			"02cad3a8bb11c5c0858fb3e402048b5137457039d577986daade678ed4b4ab1b9b"},
+		{"5bb4ff9a3837357f19dc176407a5709c62eb6c56", "02818494263695e8839122dbd88e281d7380622999df4e60a14befa0f2d096fc7c",
+			"9e618603e72d01fedb82deff6daf2d62a572becf0059eec3f89c1ab40e1f2e594d2a283f843f34e8f39e4cc49a612496ce67223a12ac923f8efe330346dfc6c500",
+			"0321529e458424ab1f710a3a57ec4dad2fb195ddca572f7469242ba6c7563085b6"},
+	} {
+		message := append(append([]byte("dstack-kms-issued:"), fromHex(t, test.app)...), fromHex(t, test.key)...)
+		if !VerifySignatureSimple(message, fromHex(t, test.signature), fromHex(t, test.issuer)) {
+			t.Errorf("app %s is not certified", test.app)
+		}
+	}
+}
+
 func TestVerifySignatureSimple(t *testing.T) {
 	message := []byte("dstack-env-encrypt-pubkey:" + string(make([]byte, 20)) + string(fromHex(t, legacyKey)))
 	signature := fromHex(t, legacySignature)

@@ -1,6 +1,7 @@
 package ratls
 
 import (
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"os"
@@ -144,6 +145,20 @@ func TestParseEventLogRefuses(t *testing.T) {
 		}
 		if err == nil {
 			t.Errorf("%s was accepted", log)
+		}
+	}
+}
+
+func TestReportData(t *testing.T) {
+	for _, test := range [][2]string{
+		{"3059301306072a8648ce3d020106082a8648ce3d0301070342000419b2457dd9b8aa6446d980f136fff7812ecd6c77740eeb0e28b10d56c0c00028a5b6e59dcea307d583bd1f70769e9c116df2bcfb1758a95d8613e7de1c8482c0",
+			"2d3a4b5a928758be8ffa0de31cbb716d1c5969c244b165c414d9dc3cadee93d8497d9d099beae3832a5f17798c18a08a8b407fdaed3b22aba002492a4402cd3b"},
+		{"3059301306072a8648ce3d020106082a8648ce3d030107034200044e27961a1976e4d9c56d21536bbb06ca5f740876f8a9828795c576dd857b99aff60d063e716147858bd4ca6415042aa0e5d6b6510c1f5419c276282afc0b85b5",
+			"e4412d461185a344bba8407c2bcff500b63728b7ca2c8e09c9415ffd0b66b8cc6eb06c86b6c2669f9ea5ec76ffbf82c704564a66816fd0458cd9a67ff65fc7da"},
+	} {
+		got := reportData(&x509.Certificate{RawSubjectPublicKeyInfo: unhex(t, test[0])})
+		if hex.EncodeToString(got[:]) != test[1] {
+			t.Errorf("got %x", got)
 		}
 	}
 }

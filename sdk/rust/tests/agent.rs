@@ -42,6 +42,11 @@ async fn derives_keys() {
         .unwrap();
     assert_eq!(key.key, KEYS[1].2);
     assert_eq!(key.signature_chain[0], "e21e071be10136235a25cbca3ecae3ae27fc4dd6136a30640cdd6b04b008d506071443b5be6e39c73927661780dc693d305cb5cefce625db0a73ab275f42e05e01");
+    let pair = solana::to_keypair(&key).unwrap();
+    assert_eq!(
+        hex::encode(pair.verifying_key().as_bytes()),
+        "80a95a07d5d895a79ed1a73c93af7ba635083ea5e2378b0ffa956e9147f923f8"
+    );
     assert!(client.get_key_with_algorithm(None, None, "rsa").await.is_err());
 }
 
@@ -88,34 +93,39 @@ async fn signs_keys_with_a_chain() {
 #[tokio::test]
 async fn makes_accounts() {
     let Some(client) = agent() else { return };
-    for (path, purpose, ethereum, solana_key) in [
+    for (path, purpose, secret, ethereum, solana_key) in [
         (
             "test/wallet",
             "ethereum",
+            "6244639c307e3d12a313dc49dbe310d4e0b833b15c346749ea96a4b9226e33b9",
             "0x95d8399a8a90e4807d254cd26b4cff08b992bf10",
             "dba98a47245a51706a1cffb6bf08434f2bf12e8c1ec4165623083d3532dd0154",
         ),
         (
             "test/signing",
             "solana",
+            "6f01d732740cf8cad20aaa706904913c6d973cf4914e8f758ecd4ef46106ec4f",
             "0xe3edfe0d432d5e71f3876f19b34ae947e38d6536",
             "23f8cd576887e7db0f3508b068d1b28090f33894d810035277d514b76ae25a3b",
         ),
         (
             "user/alice",
             "mainnet",
+            "765300f5c141da0ab392051882277435c13a0dc152b0d60045d89c4cd9977235",
             "0xd65652874f4f4ae6d2cb6536973c73cf4eee8cd0",
             "808c2a81769e9e9042465474263060bc559ee8336546f7acf73fead09b18bd03",
         ),
         (
             "eth/test",
             "wallet",
+            "887aa52486cdf9e94508e406e4f1dd8300a3781530e4dc5a8be22ca4821d7e3e",
             "0xdc49e11425e268d8fa4d0d169c11605072c9291d",
             "6ee67df2b6f35f357943f9dc27cc03ae5c3f9c39189d5affaa50a9ddd5e5dbd8",
         ),
         (
             "sol/test",
             "wallet",
+            "73556950d8a18be6887481699ebb92f720167eb6f28ad3048b78f1f9666fdd95",
             "0x08c3c7ce6020783a6a11688932cebff19218a69f",
             "69877008e7f1eadf63ac93222f2aef28444b25903d18fd0c7b8221dababa1550",
         ),
@@ -124,6 +134,7 @@ async fn makes_accounts() {
             .get_key(Some(path.to_string()), Some(purpose.to_string()))
             .await
             .unwrap();
+        assert_eq!(key.key, secret);
         let pair = solana::to_keypair(&key).unwrap();
         assert_eq!(hex::encode(pair.verifying_key().as_bytes()), solana_key);
         #[cfg(feature = "ethereum")]
@@ -232,14 +243,30 @@ async fn serves_the_legacy_calls() {
     let raw = client.get_quote(vec![7; 64]).await.unwrap();
     assert_eq!(raw.decode_quote().unwrap()[568..632], [7; 64]);
     assert_eq!(raw.replay_rtmrs().unwrap().len(), 4);
-    let hashed = client
-        .tdx_quote(b"test".to_vec(), QuoteHashAlgorithm::Sha256)
-        .await
-        .unwrap();
-    assert_eq!(
-        hex::encode(&hashed.decode_quote().unwrap()[568..600]),
-        "a5d2ef1e94583bef4a02b29278af41b662d239beb36937a993108841b6b3c1fc"
-    );
     assert!(!client.info().await.unwrap().tcb_info.app_compose.is_empty());
     assert!(client.is_reachable().await);
+}
+
+/// The report data of a quote over `test` by each hash.
+#[tokio::test]
+async fn hashes_report_data() {
+    use QuoteHashAlgorithm::*;
+    let Some(client) = service() else { return };
+    let raw = ["00".repeat(60), "74657374".to_string()].concat();
+    for (algorithm, expected) in [
+        (Sha256, "a5d2ef1e94583bef4a02b29278af41b662d239beb36937a993108841b6b3c1fc"),
+        (Sha384, "520c310d0fa18bedd24891ad191a9b785befe672f518d1c1a5b8d4b6cfb4f233815b825aaaa5466334fe6e2fd3f2c6a4"),
+        (Sha512, "1864e059be7e1ec12d9fe9da903d3711e0d72edab19f044cc9d6ac90c32b996b545a9979309bd19c36b803941e8e3485115e9b794001f2b9f367f6e03c52e532"),
+        (Sha3_256, "893acdd0162e33594df56553bea2079b99d7d562284f9eb7fd9458e2add81fe8"),
+        (Sha3_384, "47b4d35de7240cf179ac5fde22464fa3a076e5142ba0f629b400602b5f2bfe7f01a1bf2d63ef5abbff50a381d7031be3"),
+        (Sha3_512, "4ffccda90bf80d7dd814350ebd438f5b3b77aab1d387b27967778597794cc696311f5cd0f50697b796f621ee5c78784e5d847953f3f1120c48519ce6e4648b4c"),
+        (Keccak256, "b877945563d5025eec520b6bb150efcf4c368c491ff1947529be3125d4e5ecb6"),
+        (Keccak384, "a551aba3b52b345ceeaba78660e95318fd404f947efa8ce16134a9d7dd370248c7a8cf4711dce74e8c4feb01abb45ea9"),
+        (Keccak512, "6dd564fe70580e2476e2ecb78ba5f994b83f8178064257bba498dcab267c5c75135c6b8f268d93415ac8662db5104abccd51d30c0500da684a7550ae3f3b71c7"),
+        (Raw, &raw),
+    ] {
+        let quote = client.tdx_quote(b"test".to_vec(), algorithm).await.unwrap();
+        let report_data = hex::encode(&quote.decode_quote().unwrap()[568..632]);
+        assert_eq!(report_data, format!("{expected:0<128}"), "{}", algorithm.as_str());
+    }
 }

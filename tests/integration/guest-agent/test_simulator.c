@@ -43,7 +43,8 @@ static void test_get_key(void) {
       "2f431c7956869a4fe3e028c5f9518a935e2d01e81a3628f8b1d178fc2fac7b6d2405ace433624e5568e23c4ed291dbaf60dac79b756837c"
       "0fe745154ebfdc0a601");
   args.algorithm = (char *)"rsa";
-  g_assert_null(simulator_call("dstack.sock", "", "GetKey", &args.base, &dstack_guest__get_key_response__descriptor, &error));
+  g_assert_null(
+      simulator_call("dstack.sock", "", "GetKey", &args.base, &dstack_guest__get_key_response__descriptor, &error));
   g_assert_nonnull(strstr(error->message, "unsupported algorithm"));
 }
 
@@ -90,26 +91,38 @@ static void test_quote(void) {
   guint8 too_long[65] = {0};
   DstackGuest__RawQuoteArgs args = DSTACK_GUEST__RAW_QUOTE_ARGS__INIT;
   args.report_data = (ProtobufCBinaryData){.len = sizeof too_long, .data = too_long};
-  g_assert_null(simulator_call("dstack.sock", "", "GetQuote", &args.base, &dstack_guest__get_quote_response__descriptor, NULL));
+  g_assert_null(
+      simulator_call("dstack.sock", "", "GetQuote", &args.base, &dstack_guest__get_quote_response__descriptor, NULL));
+}
+
+static gboolean emit_bytes(const char *event, const void *payload, gsize len) {
+  DstackGuest__EmitEventArgs args = DSTACK_GUEST__EMIT_EVENT_ARGS__INIT;
+  args.event = (char *)event;
+  args.payload = (ProtobufCBinaryData){.len = len, .data = (guint8 *)payload};
+  g_autoptr(PrpcMessage) answer =
+      simulator_call("dstack.sock", "", "EmitEvent", &args.base, &google__protobuf__empty__descriptor, NULL);
+  return answer != NULL;
 }
 
 static void emit(const char *event, const char *payload, gboolean accepted) {
-  DstackGuest__EmitEventArgs args = DSTACK_GUEST__EMIT_EVENT_ARGS__INIT;
-  args.event = (char *)event;
-  args.payload = (ProtobufCBinaryData){.len = strlen(payload), .data = (guint8 *)payload};
-  g_autoptr(PrpcMessage) answer =
-      simulator_call("dstack.sock", "", "EmitEvent", &args.base, &google__protobuf__empty__descriptor, NULL);
-  g_assert_true((answer != NULL) == accepted);
+  g_assert_true(emit_bytes(event, payload, strlen(payload)) == accepted);
+}
+
+static void assert_last_event(const char *name, const char *digest) {
+  g_autoptr(VerifiedEvidence) evidence = quote_and_verify("x", 1); /* still replays */
+  const TdxEvent *last = evidence->log->pdata[evidence->log->len - 1];
+  g_assert_cmpstr(last->name, ==, name);
+  g_autofree char *text = hex_encode(last->digest, sizeof last->digest);
+  g_assert_cmpstr(text, ==, digest);
 }
 
 static void test_emit_event(void) {
   emit("test-event", "test payload", TRUE);
-  g_autoptr(VerifiedEvidence) evidence = quote_and_verify("x", 1); /* still replays */
-  const TdxEvent *last = evidence->log->pdata[evidence->log->len - 1];
-  g_assert_cmpstr(last->name, ==, "test-event");
-  g_autofree char *digest = hex_encode(last->digest, sizeof last->digest);
-  g_assert_cmpstr(digest, ==,
-                  "abe9f116c7758a01f0436a6ae38edf31cd59e6681ab97fbc8be4d34945c723f4ccbfa112e4ca41bb7feafe124c86adc0");
+  assert_last_event("test-event", "abe9f116c7758a01f0436a6ae38edf31cd59e6681ab97fbc"
+                                  "8be4d34945c723f4ccbfa112e4ca41bb7feafe124c86adc0");
+  g_assert_true(emit_bytes("custom-event", "\xde\xad\xbe\xef", 4));
+  assert_last_event("custom-event", "932d89c58e4b06531792f52cae148160c71aed5eef155b32"
+                                    "94b2ca88e85b4b9b96753526c082a4cf90fd39ffe6ee2fd9");
   emit("", "x", FALSE);
   emit("with space", "x", FALSE);
   emit("a:b", "x", FALSE);
@@ -152,8 +165,8 @@ static void test_tls_key(void) {
   args.n_alt_names = 1;
   args.usage_ra_tls = args.usage_server_auth = TRUE;
   g_autoptr(GError) error = NULL;
-  g_autoptr(PrpcMessage) message =
-      simulator_call("dstack.sock", "", "GetTlsKey", &args.base, &dstack_guest__get_tls_key_response__descriptor, &error);
+  g_autoptr(PrpcMessage) message = simulator_call("dstack.sock", "", "GetTlsKey", &args.base,
+                                                  &dstack_guest__get_tls_key_response__descriptor, &error);
   g_assert_no_error(error);
   const DstackGuest__GetTlsKeyResponse *answer = (const DstackGuest__GetTlsKeyResponse *)message;
   g_assert_cmpuint(answer->n_certificate_chain, ==, 2);
@@ -178,8 +191,8 @@ static void test_tls_key_extras(void) {
   args.with_app_info = TRUE;
   args._not_after_case = DSTACK_GUEST__GET_TLS_KEY_ARGS___NOT_AFTER_NOT_AFTER;
   args.not_after = now + 3600;
-  g_autoptr(PrpcMessage) message =
-      simulator_call("dstack.sock", "", "GetTlsKey", &args.base, &dstack_guest__get_tls_key_response__descriptor, &error);
+  g_autoptr(PrpcMessage) message = simulator_call("dstack.sock", "", "GetTlsKey", &args.base,
+                                                  &dstack_guest__get_tls_key_response__descriptor, &error);
   g_assert_no_error(error);
   const DstackGuest__GetTlsKeyResponse *answer = (const DstackGuest__GetTlsKeyResponse *)message;
   g_autoptr(X509) leaf = cert_from_pem(answer->certificate_chain[0], strlen(answer->certificate_chain[0]), &error);
@@ -191,8 +204,8 @@ static void test_tls_key_extras(void) {
   g_assert_cmpint(X509_cmp_time(X509_get0_notAfter(leaf), &end), ==, -1); /* -1 is "not later" */
   args._not_before_case = DSTACK_GUEST__GET_TLS_KEY_ARGS___NOT_BEFORE_NOT_BEFORE;
   args.not_before = now + 3600;
-  g_assert_null(
-      simulator_call("dstack.sock", "", "GetTlsKey", &args.base, &dstack_guest__get_tls_key_response__descriptor, &error));
+  g_assert_null(simulator_call("dstack.sock", "", "GetTlsKey", &args.base,
+                               &dstack_guest__get_tls_key_response__descriptor, &error));
   g_assert_nonnull(strstr(error->message, "not_before must be earlier than not_after"));
 }
 
@@ -264,22 +277,41 @@ static void test_tdx_quote(void) {
   static const struct {
     const char *algorithm, *prefix, *expected;
   } rows[] = {
-      {"sha256", "", "a5d2ef1e94583bef4a02b29278af41b662d239beb36937a993108841b6b3c1fc"},
       {"", "",
-       "1864e059be7e1ec12d9fe9da903d3711e0d72edab19f044cc9d6ac90c32b996b545a9979309bd19c36b803941e8e3485115e9b794001"
-       "f2b9f367f6e03c52e532"},
+       "1864e059be7e1ec12d9fe9da903d3711e0d72edab19f044cc9d6ac90c32b996b545a9979309bd19c"
+       "36b803941e8e3485115e9b794001f2b9f367f6e03c52e532"},
+      {"sha256", "", "a5d2ef1e94583bef4a02b29278af41b662d239beb36937a993108841b6b3c1fc"},
+      {"sha384", "",
+       "520c310d0fa18bedd24891ad191a9b785befe672f518d1c1a5b8d4b6cfb4f233815b825aaaa54663"
+       "34fe6e2fd3f2c6a4"},
+      {"sha512", "",
+       "1864e059be7e1ec12d9fe9da903d3711e0d72edab19f044cc9d6ac90c32b996b545a9979309bd19c"
+       "36b803941e8e3485115e9b794001f2b9f367f6e03c52e532"},
+      {"sha3-256", "", "893acdd0162e33594df56553bea2079b99d7d562284f9eb7fd9458e2add81fe8"},
+      {"sha3-384", "",
+       "47b4d35de7240cf179ac5fde22464fa3a076e5142ba0f629b400602b5f2bfe7f01a1bf2d63ef5abb"
+       "ff50a381d7031be3"},
+      {"sha3-512", "",
+       "4ffccda90bf80d7dd814350ebd438f5b3b77aab1d387b27967778597794cc696311f5cd0f50697b7"
+       "96f621ee5c78784e5d847953f3f1120c48519ce6e4648b4c"},
       {"keccak256", "", "b877945563d5025eec520b6bb150efcf4c368c491ff1947529be3125d4e5ecb6"},
+      {"keccak384", "",
+       "a551aba3b52b345ceeaba78660e95318fd404f947efa8ce16134a9d7dd370248c7a8cf4711dce74e"
+       "8c4feb01abb45ea9"},
+      {"keccak512", "",
+       "6dd564fe70580e2476e2ecb78ba5f994b83f8178064257bba498dcab267c5c75135c6b8f268d9341"
+       "5ac8662db5104abccd51d30c0500da684a7550ae3f3b71c7"},
       {"sha512", "custom-domain",
-       "ad4a4f0b37dc25e329d9692422b0d798eba8a4cf5e08a553b9c4ac3c40b249903f93e2dda86cd2bea4dc533ac8a689135feeba17a40ad66"
-       "a1cc4"
-       "011f1464785f"}};
+       "ad4a4f0b37dc25e329d9692422b0d798eba8a4cf5e08a553b9c4ac3c40b249903f93e2dda86cd2be"
+       "a4dc533ac8a689135feeba17a40ad66a1cc4011f1464785f"},
+  };
   for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
     DstackGuest__TdxQuoteArgs args = DSTACK_GUEST__TDX_QUOTE_ARGS__INIT;
     args.report_data = (ProtobufCBinaryData){.len = 4, .data = (guint8 *)"test"};
     args.hash_algorithm = (char *)rows[i].algorithm;
     args.prefix = (char *)rows[i].prefix;
-    g_autoptr(PrpcMessage) message =
-        simulator_call("tappd.sock", "/prpc", "Tappd.TdxQuote", &args.base, &dstack_guest__tdx_quote_response__descriptor, NULL);
+    g_autoptr(PrpcMessage) message = simulator_call("tappd.sock", "/prpc", "Tappd.TdxQuote", &args.base,
+                                                    &dstack_guest__tdx_quote_response__descriptor, NULL);
     const DstackGuest__TdxQuoteResponse *answer = (const DstackGuest__TdxQuoteResponse *)message;
     g_autoptr(GBytes) raw = g_bytes_new(answer->quote.data, answer->quote.len);
     g_autoptr(Quote) quote = quote_parse(raw, NULL);
@@ -291,23 +323,39 @@ static void test_tdx_quote(void) {
   }
 }
 
+static void test_tdx_quote_refuses(void) {
+  static const struct {
+    const char *algorithm;
+    gsize len;
+  } rows[] = {{"md5", 4}, {"SHA256", 4}, {"sha3-224", 4}, {"raw", 0}, {"raw", 63}, {"raw", 65}};
+  guint8 data[65] = {0};
+  for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+    DstackGuest__TdxQuoteArgs args = DSTACK_GUEST__TDX_QUOTE_ARGS__INIT;
+    args.report_data = (ProtobufCBinaryData){.len = rows[i].len, .data = data};
+    args.hash_algorithm = (char *)rows[i].algorithm;
+    g_assert_null(simulator_call("tappd.sock", "/prpc", "TdxQuote", &args.base,
+                                 &dstack_guest__tdx_quote_response__descriptor, NULL));
+  }
+}
+
 static void test_raw_quote(void) {
   DstackGuest__RawQuoteArgs args = DSTACK_GUEST__RAW_QUOTE_ARGS__INIT;
   guint8 report_data[64] = {1, 2, 3};
   args.report_data = (ProtobufCBinaryData){.len = 64, .data = report_data};
-  g_autoptr(PrpcMessage) message =
-      simulator_call("tappd.sock", "/prpc", "RawQuote", &args.base, &dstack_guest__tdx_quote_response__descriptor, NULL);
+  g_autoptr(PrpcMessage) message = simulator_call("tappd.sock", "/prpc", "RawQuote", &args.base,
+                                                  &dstack_guest__tdx_quote_response__descriptor, NULL);
   g_assert_cmpstr(((const DstackGuest__TdxQuoteResponse *)message)->prefix, ==, "");
   args.report_data.len = 63;
-  g_assert_null(
-      simulator_call("tappd.sock", "/prpc", "RawQuote", &args.base, &dstack_guest__tdx_quote_response__descriptor, NULL));
+  g_assert_null(simulator_call("tappd.sock", "/prpc", "RawQuote", &args.base,
+                               &dstack_guest__tdx_quote_response__descriptor, NULL));
 }
 
 /* ---- GuestApi ---- */
 
 static void test_guest_api(void) {
   g_autoptr(GError) error = NULL;
-  g_autoptr(PrpcMessage) message = simulator_call("guest.sock", "/api", "Info", NULL, &guest_api__guest_info__descriptor, &error);
+  g_autoptr(PrpcMessage) message =
+      simulator_call("guest.sock", "/api", "Info", NULL, &guest_api__guest_info__descriptor, &error);
   g_assert_no_error(error);
   g_assert_cmpstr(((const GuestApi__GuestInfo *)message)->version, ==, DSTACK_VERSION);
   g_assert_cmpstr(((const GuestApi__GuestInfo *)message)->tcb_info, ==, "");
@@ -327,15 +375,18 @@ static void test_guest_api(void) {
 static void test_wire(void) {
   const char *json = "application/json";
   simulator_assert_http("dstack.sock", "POST", "/Nope", json, "{}", 400, "{\n  \"error\": \"");
-  simulator_assert_http("dstack.sock", "GET", "/GetKey?path=/&purpose=test", NULL, NULL, 200, "{\"key\":\"082d197907da848f");
+  simulator_assert_http("dstack.sock", "GET", "/GetKey?path=/&purpose=test", NULL, NULL, 200,
+                        "{\"key\":\"082d197907da848f");
   simulator_assert_http("dstack.sock", "GET", "/GetKey?path=/&path=/", NULL, NULL, 400, "{");
   simulator_assert_http("dstack.sock", "GET", "/", NULL, NULL, 422, "");
   simulator_assert_http("dstack.sock", "GET", "/Info/", NULL, NULL, 404, "");
   simulator_assert_http("dstack.sock", "POST", "/GetKey", json, "{\"path\":null}", 400, "{");
   simulator_assert_http("dstack.sock", "POST", "/GetKey", json, "{\"x\":1}", 200, "{\"key\":\"38309afef2058aef");
-  simulator_assert_http("dstack.sock", "POST", "/EmitEvent?json", NULL, "{\"event\":\"a\",\"payload\":\"0xAB\"}", 200, "null");
+  simulator_assert_http("dstack.sock", "POST", "/EmitEvent?json", NULL, "{\"event\":\"a\",\"payload\":\"0xAB\"}", 200,
+                        "null");
   simulator_assert_http("dstack.sock", "POST", "/EmitEvent?json", NULL, "{\"payload\":\"abc\"}", 400, "{");
-  simulator_assert_http("dstack.sock", "POST", "/Sign?json", NULL, "{}", 400, "{\n  \"error\": \"unsupported algorithm");
+  simulator_assert_http("dstack.sock", "POST", "/Sign?json", NULL, "{}", 400,
+                        "{\n  \"error\": \"unsupported algorithm");
 }
 
 /* What is not for everybody is not there for everybody. */
@@ -416,6 +467,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/simulator/info-after-event", test_info_after_event);
   g_test_add_func("/simulator/demo-certificate", test_demo_certificate);
   g_test_add_func("/simulator/tdx-quote", test_tdx_quote);
+  g_test_add_func("/simulator/tdx-quote-refuses", test_tdx_quote_refuses);
   g_test_add_func("/simulator/raw-quote", test_raw_quote);
   g_test_add_func("/simulator/guest-api", test_guest_api);
   g_test_add_func("/simulator/wire", test_wire);

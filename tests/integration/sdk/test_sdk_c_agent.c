@@ -224,12 +224,23 @@ static void test_tappd(void) {
   static const struct {
     const char *algorithm, *report_data;
   } vectors[] = {
-      {NULL, "1864e059be7e1ec12d9fe9da903d3711e0d72edab19f044cc9d6ac90c32b996b545a9979309bd19c36b803941e8e3485115e9b794"
-             "001f2b9f367f6e0"
-             "3c52e532"},
-      {"keccak512", "6dd564fe70580e2476e2ecb78ba5f994b83f8178064257bba498dcab267c5c75135c6b8f268d93415ac8662db5104abccd"
-                    "51d30c0500da68"
-                    "4a7550ae3f3b71c7"},
+      {NULL, "1864e059be7e1ec12d9fe9da903d3711e0d72edab19f044cc9d6ac90c32b996b545a9979309bd19c"
+             "36b803941e8e3485115e9b794001f2b9f367f6e03c52e532"},
+      {"sha256", "a5d2ef1e94583bef4a02b29278af41b662d239beb36937a993108841b6b3c1fc"},
+      {"sha384", "520c310d0fa18bedd24891ad191a9b785befe672f518d1c1a5b8d4b6cfb4f233815b825aaaa54663"
+                 "34fe6e2fd3f2c6a4"},
+      {"sha512", "1864e059be7e1ec12d9fe9da903d3711e0d72edab19f044cc9d6ac90c32b996b545a9979309bd19c"
+                 "36b803941e8e3485115e9b794001f2b9f367f6e03c52e532"},
+      {"sha3-256", "893acdd0162e33594df56553bea2079b99d7d562284f9eb7fd9458e2add81fe8"},
+      {"sha3-384", "47b4d35de7240cf179ac5fde22464fa3a076e5142ba0f629b400602b5f2bfe7f01a1bf2d63ef5abb"
+                   "ff50a381d7031be3"},
+      {"sha3-512", "4ffccda90bf80d7dd814350ebd438f5b3b77aab1d387b27967778597794cc696311f5cd0f50697b7"
+                   "96f621ee5c78784e5d847953f3f1120c48519ce6e4648b4c"},
+      {"keccak256", "b877945563d5025eec520b6bb150efcf4c368c491ff1947529be3125d4e5ecb6"},
+      {"keccak384", "a551aba3b52b345ceeaba78660e95318fd404f947efa8ce16134a9d7dd370248c7a8cf4711dce74e"
+                    "8c4feb01abb45ea9"},
+      {"keccak512", "6dd564fe70580e2476e2ecb78ba5f994b83f8178064257bba498dcab267c5c75135c6b8f268d9341"
+                    "5ac8662db5104abccd51d30c0500da684a7550ae3f3b71c7"},
       {"raw", "00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
               "0000000000000000"
               "74657374"},
@@ -247,7 +258,9 @@ static void test_tappd(void) {
     dstack_quote quote;
     check_ok(dstack_tappd_tdx_quote(client, "test", 4, vectors[i].algorithm, &quote, &error), &error);
     check_replay(&quote);
-    check_hex(quote.quote.data + REPORT_DATA_OFFSET, 64, vectors[i].report_data);
+    g_autofree char *zeros = g_strnfill(128 - strlen(vectors[i].report_data), '0');
+    g_autofree char *expected = g_strconcat(vectors[i].report_data, zeros, NULL);
+    check_hex(quote.quote.data + REPORT_DATA_OFFSET, 64, expected);
     dstack_quote_clear(&quote);
   }
   check_ok(dstack_tappd_get_info(client, &info, &error), &error);

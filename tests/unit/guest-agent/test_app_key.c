@@ -89,6 +89,37 @@ static void test_app_public_key(void) {
   assert_hex(recovered, sizeof recovered, "02b85cceca0c02d878f0ebcda72a97469a472416eb6faf3c4807642132f9786810");
 }
 
+/* The app's key is certified by the KMS's: the fixture of the reference, and that of its newer tree. */
+static void test_issued(void) {
+  static const struct {
+    const char *key, *public_key, *app_id, *signature, *issuer;
+  } rows[] = {
+      {FIXTURE_KEY, "02b85cceca0c02d878f0ebcda72a97469a472416eb6faf3c4807642132f9786810",
+       "ea549f02e1a25fabd1cb788380e033ec5461b2ff",
+       "2f431c7956869a4fe3e028c5f9518a935e2d01e81a3628f8b1d178fc2fac7b6d"
+       "2405ace433624e5568e23c4ed291dbaf60dac79b756837c0fe745154ebfdc0a601",
+       "02cad3a8bb11c5c0858fb3e402048b5137457039d577986daade678ed4b4ab1b9b"},
+      {"d6e88992cdeeee35fe70b5db61ab66cdb191fb9b6ec9313757ef162dd7214d5d",
+       "02818494263695e8839122dbd88e281d7380622999df4e60a14befa0f2d096fc7c", "5bb4ff9a3837357f19dc176407a5709c62eb6c56",
+       "9e618603e72d01fedb82deff6daf2d62a572becf0059eec3f89c1ab40e1f2e59"
+       "4d2a283f843f34e8f39e4cc49a612496ce67223a12ac923f8efe330346dfc6c500",
+       "0321529e458424ab1f710a3a57ec4dad2fb195ddca572f7469242ba6c7563085b6"},
+  };
+  static const char prefix[] = "dstack-kms-issued:";
+  const gsize prefix_len = sizeof prefix - 1;
+  for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+    g_autoptr(AppKeys) keys = keys_of(rows[i].key);
+    guint8 message[sizeof prefix - 1 + 20 + K256_PUBLIC_SIZE], signature[K256_SIGNATURE_SIZE], issuer[K256_PUBLIC_SIZE];
+    memcpy(message, prefix, prefix_len);
+    g_assert_true(hex_decode_fixed(rows[i].app_id, message + prefix_len, 20, NULL));
+    g_assert_true(k256_public(keys->k256_key, message + prefix_len + 20, NULL));
+    assert_hex(message + prefix_len + 20, K256_PUBLIC_SIZE, rows[i].public_key);
+    g_assert_true(hex_decode_fixed(rows[i].signature, signature, sizeof signature, NULL));
+    g_assert_true(k256_recover_message(message, sizeof message, signature, issuer, NULL));
+    assert_hex(issuer, sizeof issuer, rows[i].issuer);
+  }
+}
+
 static void test_algorithms(void) {
   static const char *const k256_names[] = {"", "secp256k1", "k256"};
   AppKeyAlgorithm algorithm;
@@ -162,6 +193,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/app-key/k256", test_k256);
   g_test_add_func("/app-key/ed25519", test_ed25519);
   g_test_add_func("/app-key/app-public-key", test_app_public_key);
+  g_test_add_func("/app-key/issued", test_issued);
   g_test_add_func("/app-key/algorithms", test_algorithms);
   g_test_add_func("/app-key/cache", test_cache);
   g_test_add_func("/app-key/tls", test_tls_key_of_path);

@@ -65,6 +65,20 @@ func TestReplayGivenDigests(t *testing.T) {
 	}
 }
 
+// Events that an app emits.
+func TestReplayEmittedDigests(t *testing.T) {
+	for _, e := range [][3]string{
+		{"test-event", text("test payload"), "abe9f116c7758a01f0436a6ae38edf31cd59e6681ab97fbc8be4d34945c723f4ccbfa112e4ca41bb7feafe124c86adc0"},
+		{"custom-event", "deadbeef", "932d89c58e4b06531792f52cae148160c71aed5eef155b3294b2ca88e85b4b9b96753526c082a4cf90fd39ffe6ee2fd9"},
+	} {
+		event := runtimeEvent(e[0], e[1])
+		event["digest"] = e[2]
+		if _, err := replay3(t, event); err != nil { // compares the digest
+			t.Error(err)
+		}
+	}
+}
+
 func TestReplayEmpty(t *testing.T) {
 	values, err := Replay("[]")
 	if err != nil || len(values) != 4 || values[0] != Init || len(Init) != 96 {

@@ -185,6 +185,29 @@ mod tests {
         );
     }
 
+    /// Events that an app emits; replay compares the digests.
+    #[test]
+    fn computes_digests_of_emitted_events() {
+        for (name, payload, digest) in [
+            (
+                "test-event",
+                hex::encode("test payload"),
+                "abe9f116c7758a01f0436a6ae38edf31cd59e6681ab97fbc8be4d34945c723f4ccbfa112e4ca41bb7feafe124c86adc0",
+            ),
+            (
+                "custom-event",
+                "deadbeef".to_string(),
+                "932d89c58e4b06531792f52cae148160c71aed5eef155b3294b2ca88e85b4b9b96753526c082a4cf90fd39ffe6ee2fd9",
+            ),
+        ] {
+            let event = EventLog {
+                digest: digest.to_string(),
+                ..runtime(name, &payload)
+            };
+            replay(&[event]).unwrap();
+        }
+    }
+
     #[test]
     fn computes_digests_of_the_second_version() {
         let given = EventLog {
