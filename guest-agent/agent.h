@@ -26,6 +26,9 @@ typedef struct {
   DemoCert *demo_cert;
   SigningQuotes *signing_quotes;
   gboolean may_power_off; /* FALSE in the simulator: Shutdown would end the developer's machine */
+  /* Answers with a quote hold the versioned attestation as well. TRUE in the simulator only, as in the reference:
+   * elsewhere it stands in for the quote of TEEs that have none, and Attest is the way to it. */
+  gboolean quotes_carry_attestation;
 } Agent;
 
 /* Loads keys, compose and sys-config. The platform must outlive the agent. */

@@ -53,10 +53,12 @@ static gboolean get_key(PrpcCall *call, const ProtobufCMessage *request, Protobu
 static gboolean get_quote(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response, gpointer data,
                           GError **error) {
   (void)call;
+  Agent *agent = data;
   const DstackGuest__RawQuoteArgs *args = (const DstackGuest__RawQuoteArgs *)request;
   guint8 report_data[TDX_REPORT_DATA_SIZE];
   return quote_report_data(&args->report_data, report_data, error) &&
-         quote_respond(data, report_data, (DstackGuest__GetQuoteResponse *)response, error);
+         quote_respond(agent, report_data, agent->sys_config->vm_config, (DstackGuest__GetQuoteResponse *)response,
+                       error);
 }
 
 static gboolean attest(PrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response, gpointer data,

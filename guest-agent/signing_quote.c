@@ -58,11 +58,8 @@ static GBytes *take_quote(Agent *agent, SigningAlgorithm algorithm, GError **err
   if (!key)
     return NULL;
   signing_report_data(key->public_key, key->public_len, report_data);
-  if (!quote_respond(agent, report_data, response, error))
-    return NULL;
-  if (!agent->compose->public_tcbinfo)
-    prpc_set_string(&response->vm_config, "");
-  return prpc_message_pack(message);
+  const char *vm_config = agent->compose->public_tcbinfo ? agent->sys_config->vm_config : "";
+  return quote_respond(agent, report_data, vm_config, response, error) ? prpc_message_pack(message) : NULL;
 }
 
 static GBytes *kept_quote(Agent *agent, SigningAlgorithm algorithm, GError **error) {

@@ -23,6 +23,7 @@ static gboolean serve(const AgentConfig *config, const SimulatorConfig *simulato
   if (!agent)
     return FALSE;
   agent->may_power_off = FALSE;
+  agent->quotes_carry_attestation = TRUE;
   return agent_program_serve(agent, config, FALSE, error);
 }
 

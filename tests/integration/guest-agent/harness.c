@@ -61,7 +61,9 @@ static void die_with_parent(gpointer data) {
 void simulator_start(void) {
   char *argv[] = {(char *)g_getenv("DSTACK_SIMULATOR"), NULL};
   g_autoptr(GError) error = NULL;
-  g_spawn_async(directory, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, die_with_parent, NULL, &child, &error);
+  /* A launcher may have descriptors to pass on; all others close when it starts. */
+  GSpawnFlags flags = G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_LEAVE_DESCRIPTORS_OPEN;
+  g_spawn_async(directory, argv, NULL, flags, die_with_parent, NULL, &child, &error);
   g_assert_no_error(error);
   for (guint waited = 0; waited < START_TIMEOUT_MS; waited += 50) {
     if (answers())

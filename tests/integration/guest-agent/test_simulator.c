@@ -77,6 +77,39 @@ static VerifiedEvidence *quote_and_verify(const void *report_data, gsize len) {
   return evidence;
 }
 
+static VerifiedEvidence *verify_attestation(const DstackGuest__GetQuoteResponse *answer) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GBytes) encoded = g_bytes_new(answer->attestation.data, answer->attestation.len);
+  g_autoptr(RatlsAttestation) attestation = ratls_attestation_decode(encoded, &error);
+  g_assert_no_error(error);
+  g_autoptr(RatlsVerifier) judge = verifier();
+  VerifiedEvidence *evidence = ratls_verify_attestation(judge, attestation, answer->report_data.data, &error);
+  g_assert_no_error(error);
+  g_autoptr(GBytes) quote = ratls_attestation_quote(attestation, NULL);
+  g_assert_cmpmem(g_bytes_get_data(quote, NULL), g_bytes_get_size(quote), answer->quote.data, answer->quote.len);
+  g_assert_cmpstr(evidence->config, ==, answer->vm_config);
+  return evidence;
+}
+
+/* Quotes of a simulator come as versioned attestations, too. */
+static void test_attestation_of_quote(void) {
+  DstackGuest__RawQuoteArgs args = DSTACK_GUEST__RAW_QUOTE_ARGS__INIT;
+  g_autoptr(PrpcMessage) message =
+      simulator_call("dstack.sock", "", "GetQuote", &args.base, &dstack_guest__get_quote_response__descriptor, NULL);
+  g_autoptr(VerifiedEvidence) evidence = verify_attestation((const DstackGuest__GetQuoteResponse *)message);
+  g_assert_cmpstr(evidence->config, !=, "");
+}
+
+/* The fixture's compose has public_tcbinfo false: the world does not learn the configuration that way either. */
+static void test_attestation_for_app_key(void) {
+  DstackGuest__GetAttestationForAppKeyRequest args = DSTACK_GUEST__GET_ATTESTATION_FOR_APP_KEY_REQUEST__INIT;
+  args.algorithm = (char *)"ed25519";
+  g_autoptr(PrpcMessage) message = simulator_call("external.sock", "/prpc", "GetAttestationForAppKey", &args.base,
+                                                  &dstack_guest__get_quote_response__descriptor, NULL);
+  g_autoptr(VerifiedEvidence) evidence = verify_attestation((const DstackGuest__GetQuoteResponse *)message);
+  g_assert_cmpstr(evidence->config, ==, "");
+}
+
 static void test_quote(void) {
   g_autoptr(VerifiedEvidence) evidence = quote_and_verify("nonce", 5);
   g_assert_true(evidence->external_root);
@@ -271,85 +304,6 @@ static void test_demo_certificate(void) {
   g_error("no demo certificate");
 }
 
-/* ---- Tappd ---- */
-
-static void test_tdx_quote(void) {
-  static const struct {
-    const char *algorithm, *prefix, *expected;
-  } rows[] = {
-      {"", "",
-       "1864e059be7e1ec12d9fe9da903d3711e0d72edab19f044cc9d6ac90c32b996b545a9979309bd19c"
-       "36b803941e8e3485115e9b794001f2b9f367f6e03c52e532"},
-      {"sha256", "", "a5d2ef1e94583bef4a02b29278af41b662d239beb36937a993108841b6b3c1fc"},
-      {"sha384", "",
-       "520c310d0fa18bedd24891ad191a9b785befe672f518d1c1a5b8d4b6cfb4f233815b825aaaa54663"
-       "34fe6e2fd3f2c6a4"},
-      {"sha512", "",
-       "1864e059be7e1ec12d9fe9da903d3711e0d72edab19f044cc9d6ac90c32b996b545a9979309bd19c"
-       "36b803941e8e3485115e9b794001f2b9f367f6e03c52e532"},
-      {"sha3-256", "", "893acdd0162e33594df56553bea2079b99d7d562284f9eb7fd9458e2add81fe8"},
-      {"sha3-384", "",
-       "47b4d35de7240cf179ac5fde22464fa3a076e5142ba0f629b400602b5f2bfe7f01a1bf2d63ef5abb"
-       "ff50a381d7031be3"},
-      {"sha3-512", "",
-       "4ffccda90bf80d7dd814350ebd438f5b3b77aab1d387b27967778597794cc696311f5cd0f50697b7"
-       "96f621ee5c78784e5d847953f3f1120c48519ce6e4648b4c"},
-      {"keccak256", "", "b877945563d5025eec520b6bb150efcf4c368c491ff1947529be3125d4e5ecb6"},
-      {"keccak384", "",
-       "a551aba3b52b345ceeaba78660e95318fd404f947efa8ce16134a9d7dd370248c7a8cf4711dce74e"
-       "8c4feb01abb45ea9"},
-      {"keccak512", "",
-       "6dd564fe70580e2476e2ecb78ba5f994b83f8178064257bba498dcab267c5c75135c6b8f268d9341"
-       "5ac8662db5104abccd51d30c0500da684a7550ae3f3b71c7"},
-      {"sha512", "custom-domain",
-       "ad4a4f0b37dc25e329d9692422b0d798eba8a4cf5e08a553b9c4ac3c40b249903f93e2dda86cd2be"
-       "a4dc533ac8a689135feeba17a40ad66a1cc4011f1464785f"},
-  };
-  for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
-    DstackGuest__TdxQuoteArgs args = DSTACK_GUEST__TDX_QUOTE_ARGS__INIT;
-    args.report_data = (ProtobufCBinaryData){.len = 4, .data = (guint8 *)"test"};
-    args.hash_algorithm = (char *)rows[i].algorithm;
-    args.prefix = (char *)rows[i].prefix;
-    g_autoptr(PrpcMessage) message = simulator_call("tappd.sock", "/prpc", "Tappd.TdxQuote", &args.base,
-                                                    &dstack_guest__tdx_quote_response__descriptor, NULL);
-    const DstackGuest__TdxQuoteResponse *answer = (const DstackGuest__TdxQuoteResponse *)message;
-    g_autoptr(GBytes) raw = g_bytes_new(answer->quote.data, answer->quote.len);
-    g_autoptr(Quote) quote = quote_parse(raw, NULL);
-    g_autofree char *text = hex_encode(quote->td.report_data, TDX_REPORT_DATA_SIZE);
-    g_assert_true(g_str_has_prefix(text, rows[i].expected));
-    g_assert_cmpuint(strspn(text + strlen(rows[i].expected), "0"), ==, 128 - strlen(rows[i].expected));
-    g_assert_cmpstr(answer->hash_algorithm, ==, *rows[i].algorithm ? rows[i].algorithm : "sha512");
-    g_assert_cmpstr(answer->prefix, ==, *rows[i].prefix ? rows[i].prefix : "app-data");
-  }
-}
-
-static void test_tdx_quote_refuses(void) {
-  static const struct {
-    const char *algorithm;
-    gsize len;
-  } rows[] = {{"md5", 4}, {"SHA256", 4}, {"sha3-224", 4}, {"raw", 0}, {"raw", 63}, {"raw", 65}};
-  guint8 data[65] = {0};
-  for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
-    DstackGuest__TdxQuoteArgs args = DSTACK_GUEST__TDX_QUOTE_ARGS__INIT;
-    args.report_data = (ProtobufCBinaryData){.len = rows[i].len, .data = data};
-    args.hash_algorithm = (char *)rows[i].algorithm;
-    g_assert_null(simulator_call("tappd.sock", "/prpc", "TdxQuote", &args.base,
-                                 &dstack_guest__tdx_quote_response__descriptor, NULL));
-  }
-}
-
-static void test_raw_quote(void) {
-  DstackGuest__RawQuoteArgs args = DSTACK_GUEST__RAW_QUOTE_ARGS__INIT;
-  guint8 report_data[64] = {1, 2, 3};
-  args.report_data = (ProtobufCBinaryData){.len = 64, .data = report_data};
-  g_autoptr(PrpcMessage) message = simulator_call("tappd.sock", "/prpc", "RawQuote", &args.base,
-                                                  &dstack_guest__tdx_quote_response__descriptor, NULL);
-  g_assert_cmpstr(((const DstackGuest__TdxQuoteResponse *)message)->prefix, ==, "");
-  args.report_data.len = 63;
-  g_assert_null(simulator_call("tappd.sock", "/prpc", "RawQuote", &args.base,
-                               &dstack_guest__tdx_quote_response__descriptor, NULL));
-}
-
 /* ---- GuestApi ---- */
 
 static void test_guest_api(void) {
@@ -458,6 +412,8 @@ int main(int argc, char **argv) {
   simulator_start();
   g_test_add_func("/simulator/get-key", test_get_key);
   g_test_add_func("/simulator/quote", test_quote);
+  g_test_add_func("/simulator/attestation-of-quote", test_attestation_of_quote);
+  g_test_add_func("/simulator/attestation-for-app-key", test_attestation_for_app_key);
   g_test_add_func("/simulator/emit-event", test_emit_event);
   g_test_add_func("/simulator/concurrent-events", test_concurrent_events);
   g_test_add_func("/simulator/tls-key", test_tls_key);
@@ -466,9 +422,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/simulator/public-info", test_public_info);
   g_test_add_func("/simulator/info-after-event", test_info_after_event);
   g_test_add_func("/simulator/demo-certificate", test_demo_certificate);
-  g_test_add_func("/simulator/tdx-quote", test_tdx_quote);
-  g_test_add_func("/simulator/tdx-quote-refuses", test_tdx_quote_refuses);
-  g_test_add_func("/simulator/raw-quote", test_raw_quote);
   g_test_add_func("/simulator/guest-api", test_guest_api);
   g_test_add_func("/simulator/wire", test_wire);
   g_test_add_func("/simulator/separate-tables", test_separate_tables);
