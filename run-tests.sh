@@ -3,8 +3,10 @@
 #
 #   ./run-tests.sh              all SDKs
 #   ./run-tests.sh python js    these
+#   ./run-tests.sh --help       what there is, and what this machine lacks for it
 #
-# What it starts it ends. Closes with one line `N passed, N failed`, counted in SDKs; exit 1 when one failed.
+# First says what the machine lacks and how to install it. What it starts it ends. Closes with one line `N passed, N failed`,
+# counted in SDKs; exit 1 when one failed or can't be run.
 set -uo pipefail
 cd "$(dirname "$0")"
 root=$PWD
@@ -14,6 +16,67 @@ start_seconds=20
 
 say() { printf 'run-tests: %s\n' "$*"; }
 fail() { printf 'run-tests: error: %s\n' "$*" >&2; exit 1; }
+
+# --- what the SDKs need
+
+lacks() { # WHAT HOW
+  missing+=("  sdk/$sdk needs $1: $2")
+}
+
+need() { # TOOL LEAST_VERSION HOW: TOOL --version (go: version) says its version first
+  local have
+  have=$("$1" "$([ "$1" = go ] && echo version || echo --version)" 2>/dev/null | grep -oE '[0-9]+(\.[0-9]+)+' | head -1)
+  [ -n "$have" ] && [ "$(printf '%s\n' "$2" "$have" | sort -V | head -1)" = "$2" ] || lacks "$1 $2 or later${have:+, not $have}" "$3"
+}
+
+needs_python() {
+  need python3 3.10 "apt-get install python3"
+  python3 -c 'import ensurepip, venv' 2>/dev/null || lacks "python's venv" "apt-get install python3-venv"
+}
+
+needs_js() {
+  need node 18.0 "apt-get install nodejs"
+  need npm 8.0 "apt-get install npm"
+}
+
+needs_go() {
+  need go 1.23 "apt-get install -t bookworm-backports golang-go, or https://go.dev/doc/install"
+}
+
+needs_rust() {
+  need cargo 1.85 "https://rustup.rs"
+  cargo fmt --version >/dev/null 2>&1 || lacks "cargo fmt" "rustup component add rustfmt"
+  cargo clippy --version >/dev/null 2>&1 || lacks "cargo clippy" "rustup component add clippy"
+}
+
+needs_c() {
+  need meson 0.63 "apt-get install meson"
+  need pkg-config 0.29 "apt-get install pkg-config"
+}
+
+needs_curl() {
+  need curl 7.40 "apt-get install curl"
+  need python3 3.10 "apt-get install python3"
+}
+
+# Fills `missing` with what the SDKs lack, and `able` with those that lack nothing.
+look_around() { # SDK...
+  missing=() able=()
+  local before
+  for sdk in "$@"; do
+    before=${#missing[@]}
+    "needs_$sdk"
+    [ "${#missing[@]}" != "$before" ] || able+=("$sdk")
+  done
+}
+
+usage() {
+  sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
+  look_around "${all_sdks[@]}"
+  echo "SDKs: ${all_sdks[*]}"
+  [ ${#missing[@]} -eq 0 ] || printf 'this machine lacks:\n%s\n' "$(printf '%s\n' "${missing[@]}")"
+  exit 0
+}
 
 # --- the simulator
 
@@ -26,7 +89,7 @@ trap clean_up EXIT
 trap 'exit 130' INT TERM
 
 start_simulator() {
-  make --no-print-directory simulator || fail "the simulator does not build"
+  make --no-print-directory simulator || fail "the simulator does not build; scripts/install-deps --build, as root, installs what it needs"
   work=$(mktemp -d)
   cp sdk/simulator/dstack-simulator sdk/simulator/*.toml sdk/simulator/*.json "$work"
   (cd "$work" && exec ./dstack-simulator >simulator.log 2>&1) &
@@ -43,24 +106,15 @@ start_simulator() {
 
 # --- the SDKs
 
-need() { # TOOL HINT
-  command -v "$1" >/dev/null && return 0
-  say "$1 is missing: $2" >&2
-  return 1
-}
-
 test_python() {
-  need python3 "apt-get install python3 python3-venv" || return 1
   make -C sdk/python --no-print-directory test lint
 }
 
 test_js() {
-  need node "install Node.js 18 or later, with npm" && need npm "install Node.js 18 or later, with npm" || return 1
   make -C sdk/js --no-print-directory test lint
 }
 
 test_go() {
-  need go "install Go 1.23 or later" || return 1
   (
     set -e
     cd sdk/go
@@ -73,7 +127,6 @@ test_go() {
 }
 
 test_rust() {
-  need cargo "install Rust with rustup" || return 1
   (
     set -e
     export CARGO_TARGET_DIR=$root/build/sdk/rust
@@ -87,7 +140,6 @@ test_rust() {
 }
 
 test_c() {
-  need meson "apt-get install meson" && need pkg-config "apt-get install pkg-config" || return 1
   (
     set -e
     objects=build/obj
@@ -98,15 +150,23 @@ test_c() {
 }
 
 test_curl() {
-  need curl "apt-get install curl" || return 1
   sdk/curl/run-commands
 }
 
+case ${1:-} in -h | --help) usage ;; esac
 sdks=("$@")
 [ $# -gt 0 ] || sdks=("${all_sdks[@]}")
 for sdk in "${sdks[@]}"; do
   [[ " ${all_sdks[*]} " == *" $sdk "* ]] || fail "there is no SDK $sdk: have ${all_sdks[*]}"
 done
+
+look_around "${sdks[@]}"
+if [ ${#missing[@]} -gt 0 ]; then
+  printf 'run-tests: error: this machine lacks something\n' >&2
+  printf '%s\n' "${missing[@]}" >&2
+  [ ${#able[@]} -eq 0 ] || say "without that: ./run-tests.sh ${able[*]}" >&2
+  exit 1
+fi
 
 start_simulator
 passed=0 failed=0
