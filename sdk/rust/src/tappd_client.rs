@@ -84,10 +84,13 @@ impl TappdClient {
         self.transport.call("/prpc/Tappd.RawQuote", &request).await
     }
 
-    /// Returns a quote over a hash of `app-data:` and the data, or with [`QuoteHashAlgorithm::Raw`] over exactly 64 bytes.
+    /// Returns a quote over a hash of `app-data:` and the data, or with [`QuoteHashAlgorithm::Raw`] over the data themselves,
+    /// at most 64 bytes, padded with zeros on the left.
     pub async fn tdx_quote(&self, report_data: Vec<u8>, algorithm: QuoteHashAlgorithm) -> Result<TdxQuoteResponse> {
         if algorithm == QuoteHashAlgorithm::Raw {
-            return self.get_quote(report_data).await;
+            let mut padded = vec![0; REPORT_DATA_SIZE.saturating_sub(report_data.len())];
+            padded.extend(report_data);
+            return self.get_quote(padded).await;
         }
         let request = json!({ "report_data": hex::encode(report_data), "hash_algorithm": algorithm.as_str() });
         self.transport.call("/prpc/Tappd.TdxQuote", &request).await
