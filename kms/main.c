@@ -128,7 +128,7 @@ static gboolean run(const char *config_path, GError **error) {
   g_autofree KmsMetrics *metrics = g_new0(KmsMetrics, 1);
   KmsService service = {config, keyholder, verifier, &material, bootstrap_info, metrics};
   admin.verifier = verifier;
-  return serve(&service, &admin, error);
+  return kms_admin_open_audit(config, &admin, error) && serve(&service, &admin, error);
 }
 
 static gboolean parse_options(int *argc, char ***argv, char **config_path, GError **error) {

@@ -41,7 +41,7 @@ static const char threaded_calls[] =
 /* Of the audit log, which is open already. */
 static const char keyholder_calls[] = "fdatasync ftruncate";
 
-static const char front_calls[] = "accept accept4 wait4 waitid sendfile";
+static const char front_calls[] = "accept accept4 wait4 waitid sendfile pread64";
 
 static const char verifier_calls[] =
     "open openat newfstatat stat lstat statx access faccessat faccessat2 readlink readlinkat getdents64 "
