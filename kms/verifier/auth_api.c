@@ -29,6 +29,7 @@ AuthApi *auth_api_new(const KmsConfig *config, GError **error) {
     return NULL;
   }
   prpc_client_set_timeouts(api->webhook, CONNECT_MS, TOTAL_MS);
+  prpc_client_keep_alive(api->webhook);
   prpc_client_add_header(api->webhook, "User-Agent: dstack-kms/" DSTACK_VERSION);
   return g_steal_pointer(&api);
 }

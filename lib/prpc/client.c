@@ -30,6 +30,7 @@ void prpc_client_free(PrpcClient *client) {
   prpc_client_url_clear(&client->url);
   g_clear_pointer(&client->tls, SSL_CTX_free);
   g_ptr_array_unref(client->headers);
+  g_clear_pointer(&client->idle_curl, g_async_queue_unref);
   g_free(client);
 }
 
@@ -51,6 +52,11 @@ void prpc_client_set_timeouts(PrpcClient *client, guint connect_ms, guint total_
 }
 
 void prpc_client_set_idle_timeout(PrpcClient *client, guint idle_ms) { client->idle_ms = idle_ms; }
+
+void prpc_client_keep_alive(PrpcClient *client) {
+  if (g_str_has_prefix(client->url.base, "http:") && !client->idle_curl)
+    client->idle_curl = g_async_queue_new_full(prpc_exchange_drop_curl);
+}
 
 void prpc_client_add_header(PrpcClient *client, const char *header) {
   g_ptr_array_add(client->headers, g_strdup(header));

@@ -1,5 +1,5 @@
 /* The prpc client: JSON calls over TCP, TLS, unix sockets and vsock (spec: prpc-and-agent-api 1.10). Thread-safe: each
- * call uses a connection of its own. */
+ * call uses a connection of its own, which is closed after it unless prpc_client_keep_alive() was called. */
 #pragma once
 
 #include "prpc/message.h"
@@ -26,6 +26,9 @@ void prpc_client_set_server_check(PrpcClient *client, PrpcServerCheck check, gpo
 void prpc_client_set_timeouts(PrpcClient *client, guint connect_ms, guint total_ms);
 /* Ends a stream in which nothing came for that long, with TIMEOUT; 0, as at first: never. */
 void prpc_client_set_idle_timeout(PrpcClient *client, guint idle_ms);
+/* Keeps connections for later calls: as many as there are calls at a time. Only over plain "http:", where no connection
+ * has a certificate to be judged. To be called before the first call. */
+void prpc_client_keep_alive(PrpcClient *client);
 /* Adds "Name: value" to every request. */
 void prpc_client_add_header(PrpcClient *client, const char *header);
 

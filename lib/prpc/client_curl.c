@@ -107,13 +107,29 @@ static CURLcode perform(Transfer *transfer, CURL *curl, char *detail) {
   return code;
 }
 
-gboolean prpc_exchange_run_curl(PrpcExchange *exchange, int *status, GError **error) {
+static CURL *take_handle(const PrpcClient *client) {
   static gsize initialised;
   if (g_once_init_enter(&initialised)) {
     curl_global_init(CURL_GLOBAL_DEFAULT);
     g_once_init_leave(&initialised, 1);
   }
-  CURL *curl = curl_easy_init();
+  CURL *idle = client->idle_curl ? g_async_queue_try_pop(client->idle_curl) : NULL;
+  return idle ? idle : curl_easy_init();
+}
+
+void prpc_exchange_drop_curl(gpointer curl) { curl_easy_cleanup(curl); }
+
+static void give_back(const PrpcClient *client, CURL *curl, gboolean good) {
+  if (!good || !client->idle_curl) {
+    curl_easy_cleanup(curl);
+    return;
+  }
+  curl_easy_reset(curl); /* forgets the request and what it points to, but not the connection */
+  g_async_queue_push(client->idle_curl, curl);
+}
+
+gboolean prpc_exchange_run_curl(PrpcExchange *exchange, int *status, GError **error) {
+  CURL *curl = take_handle(exchange->client);
   if (!curl) {
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INTERNAL, "failed to set up an http client");
     return FALSE;
@@ -125,7 +141,7 @@ gboolean prpc_exchange_run_curl(PrpcExchange *exchange, int *status, GError **er
                        .tls = {client->tls, client->check, client->check_data, NULL}};
   char detail[CURL_ERROR_SIZE] = "";
   CURLcode code = perform(&transfer, curl, detail);
-  curl_easy_cleanup(curl);
+  give_back(client, curl, code == CURLE_OK);
   gboolean ok = code == CURLE_OK || transfer.stopped;
   if (!ok)
     set_curl_error(&transfer, code, detail, error);

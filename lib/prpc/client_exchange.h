@@ -11,7 +11,8 @@ struct PrpcClient {
   PrpcServerCheck check;
   gpointer check_data;
   guint connect_ms, total_ms, idle_ms;
-  GPtrArray *headers; /* of char * */
+  GPtrArray *headers;     /* of char * */
+  GAsyncQueue *idle_curl; /* of CURL *, each with its connection; NULL: a connection for each call */
 };
 
 typedef struct {
@@ -31,6 +32,8 @@ typedef struct {
 gboolean prpc_exchange_run(PrpcExchange *exchange, int *status, GError **error);
 /* Over http and https, by curl. */
 gboolean prpc_exchange_run_curl(PrpcExchange *exchange, int *status, GError **error);
+/* Frees a curl handle and its connection. */
+void prpc_exchange_drop_curl(gpointer curl);
 /* Over the socket forms, with our own codec: curl 7.88 (Debian 12) can not be given a connected socket. */
 gboolean prpc_exchange_run_socket(PrpcExchange *exchange, int *status, GError **error);
 
