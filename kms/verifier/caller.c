@@ -1,7 +1,6 @@
 #include "kms/verifier/caller.h"
 
 #include "crypto/digest.h"
-#include "crypto/x509.h"
 
 #include <string.h>
 
@@ -11,13 +10,9 @@ void caller_clear(Caller *caller) {
   boot_decision_clear(&caller->decision);
 }
 
-void caller_init(Caller *caller, AuditRequest request, GBytes *certificate) {
-  gsize len;
-  const void *der = g_bytes_get_data(certificate, &len);
-  g_autoptr(X509) parsed = len > 0 ? cert_from_der(der, len, NULL) : NULL;
-  *caller = (Caller){.request = request, .decision.contract_block = AUDIT_BLOCK_UNKNOWN};
-  if (parsed)
-    caller->public_key = cert_spki(parsed);
+void caller_init(Caller *caller, AuditRequest request, GBytes *public_key) {
+  *caller = (Caller){
+      .request = request, .public_key = public_key, .decision.contract_block = AUDIT_BLOCK_UNKNOWN};
 }
 
 /* boot_info_from_evidence() let only this size through. */

@@ -16,6 +16,6 @@ typedef struct {
 void caller_clear(Caller *caller);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Caller, caller_clear)
 
-/* `certificate` is DER; what can't be parsed shows no key. */
-void caller_init(Caller *caller, AuditRequest request, GBytes *certificate);
+/* Takes `public_key`, which may be NULL. */
+void caller_init(Caller *caller, AuditRequest request, GBytes *public_key);
 void caller_facts(const Caller *caller, AuditFacts *out);

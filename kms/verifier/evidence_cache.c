@@ -12,6 +12,7 @@
 
 struct SharedEvidence {
   VerifiedEvidence *evidence;
+  GBytes *public_key; /* SPKI */
 };
 
 typedef struct {
@@ -31,7 +32,11 @@ EvidenceCache *evidence_cache_new(void) {
   return cache;
 }
 
-static void shared_clear(gpointer data) { verified_evidence_free(((SharedEvidence *)data)->evidence); }
+static void shared_clear(gpointer data) {
+  SharedEvidence *shared = data;
+  verified_evidence_free(shared->evidence);
+  g_clear_pointer(&shared->public_key, g_bytes_unref);
+}
 
 void evidence_unref(SharedEvidence *shared) {
   if (shared)
@@ -95,16 +100,20 @@ static gboolean check_app_id(X509 *certificate, const VerifiedEvidence *evidence
   return FALSE;
 }
 
-static gboolean verify(RatlsVerifier *verifier, const void *der, gsize len, VerifiedEvidence **out, GError **error) {
+/* *out stays NULL when there is no evidence. */
+static gboolean verify(RatlsVerifier *verifier, const void *der, gsize len, SharedEvidence **out, GError **error) {
   g_autoptr(X509) parsed = cert_from_der(der, len, error);
   g_autoptr(VerifiedEvidence) evidence = NULL;
-  if (parsed && ratls_verify_certificate(verifier, parsed, &evidence, error) &&
-      (!evidence || check_app_id(parsed, evidence, error))) {
-    *out = g_steal_pointer(&evidence);
-    return TRUE;
+  if (!parsed || !ratls_verify_certificate(verifier, parsed, &evidence, error) ||
+      (evidence && !check_app_id(parsed, evidence, error))) {
+    g_prefix_error(error, "invalid quote: ");
+    return FALSE;
   }
-  g_prefix_error(error, "invalid quote: ");
-  return FALSE;
+  if (!evidence)
+    return TRUE;
+  *out = g_atomic_rc_box_new0(SharedEvidence);
+  **out = (SharedEvidence){g_steal_pointer(&evidence), cert_spki(parsed)};
+  return TRUE;
 }
 
 gboolean evidence_cache_verify(EvidenceCache *cache, RatlsVerifier *verifier, GBytes *certificate, SharedEvidence **out,
@@ -115,13 +124,21 @@ gboolean evidence_cache_verify(EvidenceCache *cache, RatlsVerifier *verifier, GB
   digest_sha256(der, len, digest);
   if ((*out = look_up(cache, digest)))
     return TRUE;
-  VerifiedEvidence *evidence = NULL;
-  if (!verify(verifier, der, len, &evidence, error))
+  if (!verify(verifier, der, len, out, error))
     return FALSE;
-  if (!evidence)
-    return TRUE;
-  *out = g_atomic_rc_box_new0(SharedEvidence);
-  (*out)->evidence = evidence;
-  keep(cache, digest, *out);
+  if (*out)
+    keep(cache, digest, *out);
   return TRUE;
+}
+
+GBytes *evidence_cache_public_key(EvidenceCache *cache, GBytes *certificate) {
+  gsize len;
+  const void *der = g_bytes_get_data(certificate, &len);
+  guint8 digest[SHA256_SIZE];
+  digest_sha256(der, len, digest);
+  g_autoptr(SharedEvidence) known = look_up(cache, digest);
+  if (known)
+    return g_bytes_ref(known->public_key);
+  g_autoptr(X509) parsed = len > 0 ? cert_from_der(der, len, NULL) : NULL;
+  return parsed ? cert_spki(parsed) : NULL;
 }

@@ -21,3 +21,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(SharedEvidence, evidence_unref)
  * Error as ratls_verify_certificate(), prefixed "invalid quote: ". Thread-safe. */
 gboolean evidence_cache_verify(EvidenceCache *cache, RatlsVerifier *verifier, GBytes *certificate, SharedEvidence **out,
                                GError **error);
+
+/* The SPKI of a certificate (DER), without parsing it again when its evidence was verified a moment ago; NULL when it is
+ * none. */
+GBytes *evidence_cache_public_key(EvidenceCache *cache, GBytes *certificate);

@@ -25,7 +25,7 @@ gboolean verifier_answer_authorize_kms(KmsVerifier *verifier, Reader *body, Wire
   if (!reader_finish(body, "authorization request", error))
     return FALSE;
   g_auto(Caller) caller;
-  caller_init(&caller, AUDIT_KMS_KEY, certificate);
+  caller_init(&caller, AUDIT_KMS_KEY, evidence_cache_public_key(verifier->cache, certificate));
   if (!grant_root(verifier, certificate, vm_config, &caller, grant, error)) {
     verifier_record_refusal(verifier, &caller, *error);
     g_prefix_error(error, "kms not allowed: ");

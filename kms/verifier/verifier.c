@@ -44,7 +44,7 @@ static gboolean answer_check_certificate(KmsVerifier *verifier, Reader *body, Wi
     return FALSE;
   if (!evidence_cache_verify(verifier->cache, verifier->evidence, certificate, &evidence, error)) {
     g_auto(Caller) caller;
-    caller_init(&caller, AUDIT_CONNECTION, certificate);
+    caller_init(&caller, AUDIT_CONNECTION, evidence_cache_public_key(verifier->cache, certificate));
     verifier_record_refusal(verifier, &caller, *error);
     return FALSE;
   }
@@ -112,7 +112,7 @@ static gboolean answer_authorize_app(KmsVerifier *verifier, Reader *body, WireBu
   if (!reader_finish(body, "authorization request", error))
     return FALSE;
   g_auto(Caller) caller;
-  caller_init(&caller, AUDIT_APP_KEY, certificate);
+  caller_init(&caller, AUDIT_APP_KEY, evidence_cache_public_key(verifier->cache, certificate));
   if (grant_keys(verifier, certificate, vm_config, &caller, answer, error))
     return TRUE;
   verifier_record_refusal(verifier, &caller, *error);
