@@ -141,10 +141,11 @@ static void answer_too_large(PrpcHttpRequest *request) {
     prpc_request_answer_page(request, 413);
 }
 
-/* A small body that came along with its head: reading it first costs nothing, and saves a way to a worker and back. */
+/* A small body that came along with its head: reading it before the certificate is judged costs nothing, and saves a way
+ * to a worker and back. A filter, which may close the connection, comes first in any case. */
 static gboolean body_is_here(const PrpcConnection *connection) {
   const Http1Head *head = connection->request->head;
-  return head->content_length > 0 && head->content_length <= QUICK_MAX_BODY &&
+  return !connection->listener->router->filter && head->content_length > 0 && head->content_length <= QUICK_MAX_BODY &&
          evbuffer_get_length(connection->in) >= (gsize)head->content_length;
 }
 
