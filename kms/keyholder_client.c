@@ -93,6 +93,7 @@ static WireBuffer *issue_request(guint8 type, const KeyholderIssue *issue) {
   wire_put_text(request, issue->domain);
   wire_put_bytes(request, issue->quote);
   wire_put_bytes(request, issue->event_log);
+  wire_put_bytes(request, issue->attestation);
   return request;
 }
 

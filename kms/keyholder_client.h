@@ -36,10 +36,11 @@ gboolean keyholder_client_recipient(KeyholderClient *client, guint8 recipient[KM
 gboolean keyholder_client_adopt(KeyholderClient *client, GBytes *sealed, GBytes *ca_spki, KeyholderPublicKeys *out,
                                 GError **error);
 
-/* What the rpc certificate is issued with; quote and event_log NULL: without evidence. */
+/* What the rpc certificate is issued with; all NULL: without evidence. */
 typedef struct {
   const char *domain;
   GBytes *quote, *event_log;
+  GBytes *attestation; /* the same in the versioned form */
 } KeyholderIssue;
 gboolean keyholder_client_store(KeyholderClient *client, const KeyholderIssue *issue, const char *bootstrap_info,
                                 GError **error);

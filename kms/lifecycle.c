@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "crypto/digest.h"
 #include "prpc/message.h"
+#include "ratls/attestation.h"
 #include "tdx/report_data.h"
 
 #include <string.h>
@@ -15,8 +16,26 @@
 static void issue_clear(KeyholderIssue *issue) {
   g_clear_pointer(&issue->quote, g_bytes_unref);
   g_clear_pointer(&issue->event_log, g_bytes_unref);
+  g_clear_pointer(&issue->attestation, g_bytes_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KeyholderIssue, issue_clear)
+
+/* What newer peers read instead of quote and event log. It has a place for the VM's configuration, which says which image
+ * this KMS claims to run; an agent that does not know it is no reason to stop. */
+static gboolean add_attestation(KeyholderIssue *issue, const guint8 report_data[TDX_REPORT_DATA_SIZE], GError **error) {
+  gsize len;
+  const char *json = g_bytes_get_data(issue->event_log, &len);
+  g_autoptr(TdxEventLog) log = tdx_event_log_parse(json, len, error);
+  if (!log) {
+    g_prefix_error(error, "event log of the guest agent: ");
+    return FALSE;
+  }
+  g_autofree char *vm_config = agent_get_vm_config(NULL);
+  g_autoptr(RatlsAttestation) attestation = ratls_attestation_new(issue->quote, log, report_data, vm_config);
+  ratls_attestation_strip(attestation);
+  issue->attestation = ratls_attestation_encode(attestation);
+  return TRUE;
+}
 
 static gboolean prepare_issue(const KmsConfig *config, const char *domain, GBytes *rpc_spki, KeyholderIssue *out,
                               GError **error) {
@@ -25,7 +44,7 @@ static gboolean prepare_issue(const KmsConfig *config, const char *domain, GByte
     return TRUE;
   guint8 report_data[TDX_REPORT_DATA_SIZE];
   report_data_ratls(rpc_spki, report_data);
-  return agent_get_quote(report_data, &out->quote, &out->event_log, error);
+  return agent_get_quote(report_data, &out->quote, &out->event_log, error) && add_attestation(out, report_data, error);
 }
 
 void lifecycle_bootstrap_report_data(GBytes *root_spki, const guint8 k256_public[K256_PUBLIC_BYTES], guint8 out[64]) {

@@ -55,12 +55,12 @@ enum {
   /* sealed blob, ca_spki blob: takes root keys sealed to that recipient into memory, when they are those of this CA.
      -> as KEYHOLDER_GENERATE */
   KEYHOLDER_ADOPT,
-  /* domain text, rpc_quote blob, rpc_log blob, bootstrap_info text (may be ""): builds the certificates and stores
+  /* domain text, rpc_quote blob, rpc_log blob, rpc_attestation blob, bootstrap_info text (may be ""): builds the certificates and stores
    * everything in one step. -> nothing */
   KEYHOLDER_STORE,
   /* Loads the stored keys. -> rpc_spki blob */
   KEYHOLDER_LOAD,
-  /* domain text, rpc_quote blob, rpc_log blob: issues rpc.crt anew, and CA certificates that end within a year. ->
+  /* domain text, rpc_quote blob, rpc_log blob, rpc_attestation blob: issues rpc.crt anew, and CA certificates that end within a year. ->
      nothing */
   KEYHOLDER_REISSUE,
   /* Gives up files and privileges for good. -> root_ca_cert text, temp_ca_cert text, temp_ca_key secret, rpc_cert text,

@@ -54,6 +54,13 @@ static void add_extension(Extensions *extensions, const char *oid, const void *c
   extensions->items[extensions->n++] = (CertExtension){oid, g_bytes_new(content, len)};
 }
 
+static void add_optional(Extensions *extensions, const char *oid, GBytes *content) {
+  gsize len = 0;
+  const void *data = content ? g_bytes_get_data(content, &len) : NULL;
+  if (len > 0)
+    add_extension(extensions, oid, data, len);
+}
+
 static void add_evidence(Extensions *extensions, const CertificateEvidence *evidence) {
   if (!evidence->quote || g_bytes_get_size(evidence->quote) == 0)
     return;
@@ -69,6 +76,7 @@ X509 *certificate_rpc(const RootKeys *keys, X509 *root_ca, const char *domain, c
   g_auto(Extensions) extensions = {0};
   add_evidence(&extensions, evidence);
   add_extension(&extensions, OID_USAGE, "kms:rpc", strlen("kms:rpc"));
+  add_optional(&extensions, OID_ATTESTATION, evidence->attestation);
   g_auto(GStrv) names = kms_domain_names(domain);
   CertSpec spec = {.common_name = names[0],
                    .alt_names = (const char *const *)names,
@@ -91,13 +99,6 @@ static X509 *build_app_ca(const RootKeys *keys, X509 *root_ca, const guint8 *app
   return cert_build(&spec, app_ca_key, root_ca, keys->root_ca, error);
 }
 
-static void add_optional(Extensions *extensions, const char *oid, GBytes *content) {
-  gsize len = 0;
-  const void *data = content ? g_bytes_get_data(content, &len) : NULL;
-  if (len > 0)
-    add_extension(extensions, oid, data, len);
-}
-
 static gboolean set_validity(const LeafRequest *request, CertSpec *spec, GError **error) {
   const guint64 now = (guint64)(g_get_real_time() / G_USEC_PER_SEC);
   if (request->not_before > now + LEAF_MAX_WAIT_SECONDS) {
@@ -116,7 +117,7 @@ static X509 *build_leaf(const LeafRequest *request, X509 *app_ca, EVP_PKEY *app_
   add_extension(&extensions, OID_APP_ID, request->app_id, KMS_APP_ID_SIZE);
   add_optional(&extensions, OID_APP_INFO, request->app_info);
   add_extension(&extensions, OID_USAGE, "app:custom", strlen("app:custom"));
-  add_optional(&extensions, OID_ATTESTATION, request->attestation);
+  add_optional(&extensions, OID_ATTESTATION, request->evidence.attestation);
   CertSpec spec = {.organization = request->organization,
                    .common_name = request->common_name,
                    .alt_names = request->alt_names,

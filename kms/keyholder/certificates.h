@@ -15,9 +15,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KmsCertificates, kms_certificates_clear)
 
 X509 *certificate_temp_ca(const RootKeys *keys, GError **error);
 X509 *certificate_root_ca(const RootKeys *keys, GError **error);
-/* Evidence that binds the rpc key; both empty or NULL: a certificate without. */
+/* Evidence that binds the rpc key; all empty or NULL: a certificate without. */
 typedef struct {
   GBytes *quote, *event_log;
+  GBytes *attestation; /* the same in the versioned form, or NULL or empty */
 } CertificateEvidence;
 X509 *certificate_rpc(const RootKeys *keys, X509 *root_ca, const char *domain, const CertificateEvidence *evidence,
                       GError **error);
@@ -30,7 +31,7 @@ typedef struct {
   const char *const *alt_names;
   gboolean server_auth, client_auth;
   CertificateEvidence evidence;
-  GBytes *attestation, *app_info; /* NULL or empty: none */
+  GBytes *app_info;               /* NULL or empty: none */
   guint64 not_before, not_after;  /* Unix seconds; 0: not asked for */
 } LeafRequest;
 /* The leaf under the app's own CA, and that CA under the root: both PEM, to be freed with g_free(). A leaf ends with its

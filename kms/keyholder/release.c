@@ -133,7 +133,7 @@ static void sign_request_clear(SignRequest *sign) {
   g_clear_pointer(&sign->request.public_key, EVP_PKEY_free);
   g_clear_pointer(&sign->request.evidence.quote, g_bytes_unref);
   g_clear_pointer(&sign->request.evidence.event_log, g_bytes_unref);
-  g_clear_pointer(&sign->request.attestation, g_bytes_unref);
+  g_clear_pointer(&sign->request.evidence.attestation, g_bytes_unref);
   g_clear_pointer(&sign->request.app_info, g_bytes_unref);
   g_clear_pointer(&sign->spki, g_bytes_unref);
   g_clear_pointer(&sign->alt_names, g_ptr_array_unref);
@@ -165,7 +165,7 @@ static gboolean read_sign_request(Reader *body, SignRequest *sign, GError **erro
   request->client_auth = reader_u8(body) != 0;
   request->evidence.quote = wire_get_bytes(body, KMS_MAX_QUOTE);
   request->evidence.event_log = wire_get_bytes(body, KMS_MAX_EVENT_LOG);
-  request->attestation = wire_get_bytes(body, KMS_MAX_CSR);
+  request->evidence.attestation = wire_get_bytes(body, KMS_MAX_CSR);
   request->app_info = wire_get_bytes(body, KMS_MAX_VM_CONFIG);
   request->not_before = reader_u64be(body);
   request->not_after = reader_u64be(body);

@@ -99,6 +99,7 @@ static void issue_request_clear(IssueRequest *request) {
   g_free(request->domain);
   g_clear_pointer(&request->evidence.quote, g_bytes_unref);
   g_clear_pointer(&request->evidence.event_log, g_bytes_unref);
+  g_clear_pointer(&request->evidence.attestation, g_bytes_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(IssueRequest, issue_request_clear)
 
@@ -106,6 +107,7 @@ static void read_issue_request(Reader *body, IssueRequest *request) {
   request->domain = wire_get_text(body, KMS_MAX_DOMAIN);
   request->evidence.quote = wire_get_bytes(body, KMS_MAX_QUOTE);
   request->evidence.event_log = wire_get_bytes(body, KMS_MAX_EVENT_LOG);
+  request->evidence.attestation = wire_get_bytes(body, KMS_MAX_EVENT_LOG);
 }
 
 static gboolean require_keys(KeyHolder *holder, gboolean stored, GError **error) {

@@ -359,11 +359,24 @@ static void test_rpc_certificate(void) {
   g_autofree char *pem = NULL;
   g_assert_true(g_file_get_contents(path, &pem, NULL, NULL));
   g_autoptr(X509) cert = cert_from_pem(pem, strlen(pem), NULL);
-  g_autoptr(VerifiedEvidence) evidence = NULL;
+  /* Both forms, for older and newer peers. */
+  g_autoptr(GBytes) quote = NULL, log = NULL, attestation = NULL;
+  g_assert_true(cert_extension(cert, RATLS_OID_QUOTE, &quote, NULL) && quote);
+  g_assert_true(cert_extension(cert, RATLS_OID_EVENT_LOG, &log, NULL) && log);
+  g_assert_true(cert_extension(cert, RATLS_OID_ATTESTATION, &attestation, NULL) && attestation);
+  g_autoptr(VerifiedEvidence) newer = NULL, older = NULL;
   g_autoptr(GError) error = NULL;
-  g_assert_true(ratls_verify_certificate(shared->verifier, cert, &evidence, &error));
+  g_assert_true(ratls_verify_certificate(shared->verifier, cert, &newer, &error));
   g_assert_no_error(error);
-  g_assert_nonnull(evidence);
+  g_assert_cmpstr(newer->config, ==, VM_CONFIG);
+  g_autoptr(GBytes) spki = cert_spki(cert);
+  guint8 report_data[TDX_REPORT_DATA_SIZE];
+  report_data_ratls(spki, report_data);
+  gsize len;
+  const char *json = g_bytes_get_data(log, &len);
+  older = ratls_verify_evidence(shared->verifier, quote, json, len, report_data, &error);
+  g_assert_no_error(error);
+  g_assert_cmpmem(older->app_info->mr_aggregated, 32, newer->app_info->mr_aggregated, 32);
 }
 
 static void test_memory(void) {

@@ -67,6 +67,7 @@ static WireBuffer *issue_request(guint8 type) {
   wire_put_text(request, "kms.example.com");
   wire_put_bytes(request, NULL);
   wire_put_bytes(request, NULL);
+  wire_put_bytes(request, NULL);
   return request;
 }
 

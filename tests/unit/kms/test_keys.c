@@ -189,7 +189,7 @@ static void test_leaf_of_version_2(void) {
   const guint64 now = (guint64)(g_get_real_time() / G_USEC_PER_SEC);
   LeafRequest request = {.public_key = subject,
                          .common_name = "app",
-                         .attestation = attestation,
+                         .evidence.attestation = attestation,
                          .app_info = app_info,
                          .not_before = now - 60,
                          .not_after = now + 3600};
@@ -218,7 +218,7 @@ static void test_rpc_certificate(void) {
   g_autoptr(RootKeys) keys = root_keys_generate();
   g_autoptr(X509) root = certificate_root_ca(keys, NULL);
   g_autoptr(GBytes) nothing = g_bytes_new(NULL, 0);
-  CertificateEvidence none = {nothing, nothing};
+  CertificateEvidence none = {nothing, nothing, NULL};
   g_autoptr(X509) by_address = certificate_rpc(keys, root, "10.0.2.2", &none, NULL);
   g_assert_cmpint(X509_check_ip_asc(by_address, "10.0.2.2", 0), ==, 1);
   g_autoptr(X509) by_name = certificate_rpc(keys, root, "kms.example.com", &none, NULL);
