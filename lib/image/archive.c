@@ -36,11 +36,17 @@ typedef struct {
   int dir_fd;
   guint64 bytes_left;
   guint members_left;
+  gint64 deadline;
 } Unpacking;
 
 static gboolean refuse(GError **error, DstackErrorCode code, const char *why, const char *name) {
   g_set_error(error, DSTACK_ERROR, code, "archive: %s%s", why, name);
   return FALSE;
+}
+
+static gboolean in_time(const Unpacking *unpacking, GError **error) {
+  return unpacking->deadline == 0 || g_get_monotonic_time() < unpacking->deadline ||
+         refuse(error, DSTACK_ERROR_TIMEOUT, "unpacking takes too long", "");
 }
 
 /* Octal digits, then blanks or NULs. The binary form for sizes above 8 GiB is not taken. */
@@ -115,7 +121,8 @@ static gboolean copy_content(Unpacking *unpacking, int fd, const Member *member,
   g_autofree guint8 *chunk = g_malloc(CHUNK);
   for (guint64 left = member->size; left > 0;) {
     gsize len = (gsize)MIN(left, CHUNK), padded = (len + BLOCK - 1) / BLOCK * BLOCK;
-    if (!gzip_reader_take(unpacking->stream, chunk, padded, error) || !write_all(fd, chunk, len, member->name, error))
+    if (!in_time(unpacking, error) || !gzip_reader_take(unpacking->stream, chunk, padded, error) ||
+        !write_all(fd, chunk, len, member->name, error))
       return FALSE;
     left -= len;
   }
@@ -164,7 +171,7 @@ static gboolean unpack_all(Unpacking *unpacking, GError **error) {
   for (;;) {
     guint8 block[BLOCK];
     Member member;
-    if (!gzip_reader_take(unpacking->stream, block, BLOCK, error))
+    if (!in_time(unpacking, error) || !gzip_reader_take(unpacking->stream, block, BLOCK, error))
       return FALSE;
     if (memcmp(block, end, BLOCK) == 0)
       return TRUE;
@@ -181,7 +188,7 @@ gboolean archive_unpack(int archive_fd, int dir_fd, const ArchiveLimits *limits,
     return FALSE;
   }
   g_autoptr(GzipReader) stream = gzip_reader_new(archive_fd);
-  Unpacking unpacking = {stream, dir_fd, limits->max_bytes, limits->max_members};
+  Unpacking unpacking = {stream, dir_fd, limits->max_bytes, limits->max_members, limits->deadline};
   if (!unpack_all(&unpacking, error))
     return FALSE;
   if (fsync(dir_fd) == 0)

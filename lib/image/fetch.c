@@ -63,12 +63,12 @@ static gboolean remove_unlisted(const char *dir_path, GHashTable *sums, GError *
   return TRUE;
 }
 
-static gboolean check(const char *dir, const guint8 hash[32], GError **error) {
+static gboolean check(const char *dir, const guint8 hash[32], gint64 deadline, GError **error) {
   g_autofree char *text = read_sums(dir, hash, error);
   g_autoptr(GHashTable) sums = text ? os_image_parse_sums(text, error) : NULL;
   if (!sums || !remove_unlisted(dir, sums, error))
     return FALSE;
-  g_autoptr(OsImage) image = os_image_open(dir, TRUE, error);
+  g_autoptr(OsImage) image = os_image_open_before(dir, deadline, error);
   return image != NULL;
 }
 
@@ -78,7 +78,10 @@ gboolean image_fetch(const ImageFetch *fetch, const guint8 hash[32], GError **er
     return FALSE;
   g_autofree char *dir = g_build_filename(staging.dir, UNPACKED, NULL);
   log_info("downloading %s", fetch->url);
+  const gint64 deadline = g_get_monotonic_time() + (gint64)fetch->download.timeout_ms * 1000;
+  ArchiveLimits limits = fetch->archive;
+  limits.deadline = deadline;
   return image_download(fetch->url, staging.archive_fd, &fetch->download, error) &&
-         unpack(&staging, dir, &fetch->archive, error) && check(dir, hash, error) &&
+         unpack(&staging, dir, &limits, error) && check(dir, hash, deadline, error) &&
          staging_publish(&staging, UNPACKED, fetch->target, error);
 }

@@ -10,8 +10,8 @@ typedef struct {
   const char *url;         /* final, without a placeholder */
   const char *staging_dir; /* parent of the temporary directory, on the file system of `target` */
   const char *target;      /* where the image shall be */
-  DownloadLimits download;
-  ArchiveLimits archive;
+  DownloadLimits download; /* its time is that of the whole operation */
+  ArchiveLimits archive;   /* without a deadline of its own */
 } ImageFetch;
 
 /* Afterwards `target` is the image with `hash`, or on error what it was before. */

@@ -57,6 +57,8 @@ typedef struct {
 /* Reads and checks metadata.json, digest.txt and sha256sum.txt (names plain, hash consistent). With `check_files`,
  * every file is hashed and compared with sha256sum.txt (error UNVERIFIED names the file). */
 OsImage *os_image_open(const char *dir, gboolean check_files, GError **error);
+/* The same with all files checked, none of them begun after `deadline` (monotonic microseconds; error TIMEOUT). */
+OsImage *os_image_open_before(const char *dir, gint64 deadline, GError **error);
 void os_image_free(OsImage *image);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OsImage, os_image_free)
 

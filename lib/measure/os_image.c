@@ -101,13 +101,16 @@ GHashTable *os_image_parse_sums(const char *text, GError **error) {
   return g_steal_pointer(&sums);
 }
 
-static gboolean check_all_files(const OsImage *image, GHashTable *sums, GError **error) {
+static gboolean check_all_files(const OsImage *image, GHashTable *sums, gint64 deadline, GError **error) {
   GHashTableIter iter;
   gpointer name, expected;
   g_hash_table_iter_init(&iter, sums);
-  while (g_hash_table_iter_next(&iter, &name, &expected))
+  while (g_hash_table_iter_next(&iter, &name, &expected)) {
+    if (g_get_monotonic_time() >= deadline)
+      return refuse(error, DSTACK_ERROR_TIMEOUT, image->dir, "checking its files takes too long");
     if (!check_file(image, name, expected, error))
       return FALSE;
+  }
   return TRUE;
 }
 
@@ -120,7 +123,7 @@ static gboolean sums_cover(const OsImage *image, GHashTable *names, GError **err
   return TRUE;
 }
 
-static gboolean read_identity(OsImage *image, gboolean check_files, GError **error) {
+static gboolean read_identity(OsImage *image, gboolean check_files, gint64 deadline, GError **error) {
   g_autofree char *path = g_build_filename(image->dir, "sha256sum.txt", NULL);
   g_autoptr(GError) missing = NULL;
   g_autofree char *text = file_read_text(path, OS_IMAGE_MAX_SUMS, &missing);
@@ -135,7 +138,7 @@ static gboolean read_identity(OsImage *image, gboolean check_files, GError **err
     g_prefix_error(error, "image %s: ", image->dir);
     return FALSE;
   }
-  if (!sums_cover(image, sums, error) || (check_files && !check_all_files(image, sums, error)))
+  if (!sums_cover(image, sums, error) || (check_files && !check_all_files(image, sums, deadline, error)))
     return FALSE;
   digest_sha256(text, strlen(text), image->os_image_hash);
   image->has_os_image_hash = TRUE;
@@ -154,12 +157,21 @@ static gboolean check_digest_file(const OsImage *image, GError **error) {
          refuse(error, DSTACK_ERROR_UNVERIFIED, image->dir, "digest.txt is not the hash of sha256sum.txt");
 }
 
-OsImage *os_image_open(const char *dir, gboolean check_files, GError **error) {
+static OsImage *open_image(const char *dir, gboolean check_files, gint64 deadline, GError **error) {
   g_autoptr(OsImage) image = g_new0(OsImage, 1);
   image->dir = g_strdup(dir);
-  if (!read_metadata(image, error) || !read_identity(image, check_files, error) || !check_digest_file(image, error))
+  if (!read_metadata(image, error) || !read_identity(image, check_files, deadline, error) ||
+      !check_digest_file(image, error))
     return NULL;
   return g_steal_pointer(&image);
+}
+
+OsImage *os_image_open(const char *dir, gboolean check_files, GError **error) {
+  return open_image(dir, check_files, G_MAXINT64, error);
+}
+
+OsImage *os_image_open_before(const char *dir, gint64 deadline, GError **error) {
+  return open_image(dir, TRUE, deadline, error);
 }
 
 void os_image_free(OsImage *image) {

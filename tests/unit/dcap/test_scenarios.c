@@ -448,6 +448,75 @@ static void test_policy_verdict(void) {
   g_assert_cmpuint(verdict.advisory_ids->len, ==, 1);
 }
 
+/* Rules beside others of the same class: the reason tells which one refused. */
+static void qe_report_data_33(SimulatedScenario *s) { s->qe.report_data[32] = 1; }
+static void qe_report_data_64(SimulatedScenario *s) { s->qe.report_data[63] = 1; }
+static void module_attributes_only_expected(SimulatedScenario *s) {
+  set_text(module_identity(s), "attributes", "0000000000000001");
+}
+static void first_module_attributes_only_expected(SimulatedScenario *s) {
+  module_without_version(s);
+  set_text(json_object_get(s->tcb_info, "tdxModule"), "attributes", "0100000000000000");
+}
+
+static void check_reason(Change change, DcapFailure failure, const char *reason) {
+  g_autoptr(SimulatedPki) pki = make_pki();
+  g_autoptr(SimulatedScenario) scenario = simulated_scenario_new(pki, 4);
+  change(scenario);
+  g_autofree char *root_pem = simulated_pki_root_pem(pki), *json = simulated_scenario_collateral(scenario);
+  g_autoptr(X509) root = cert_from_pem(root_pem, strlen(root_pem), NULL);
+  g_autoptr(DcapCollateral) collateral = dcap_collateral_parse(json, strlen(json), NULL);
+  g_autoptr(GBytes) raw = simulated_scenario_quote(scenario);
+  g_autoptr(Quote) quote = quote_parse(raw, NULL);
+  g_assert_nonnull(quote);
+  const DcapOptions options = {.root = root, .now = NOW};
+  g_auto(DcapVerdict) verdict = {0};
+  g_autoptr(GError) error = NULL;
+  g_assert_false(
+      dcap_verify(quote, collateral, &options, &verdict, &error)); /* as everybody with a parsed quote does */
+  g_assert_cmpstr(dcap_failure_name(verdict.failure), ==, dcap_failure_name(failure));
+  g_assert_cmpstr(error->message, ==, reason);
+}
+
+static void test_reasons(void) {
+  const char *report_data = "qe report data mismatch: the attestation key is not the quoting enclave's";
+  const char *module = "module identity mismatch: signer or attributes of the tdx module differ";
+  check_reason(qe_report_data_33, DCAP_QE_REPORT_DATA_MISMATCH, report_data);
+  check_reason(qe_report_data_64, DCAP_QE_REPORT_DATA_MISMATCH, report_data);
+  check_reason(module_attributes_only_expected, DCAP_MODULE_IDENTITY_MISMATCH, module);
+  check_reason(first_module_attributes_only_expected, DCAP_MODULE_IDENTITY_MISMATCH, module);
+  check_reason(vendor, DCAP_UNSUPPORTED_VENDOR, "unsupported vendor: the quoting enclave is not Intel's");
+  check_reason(key_type, DCAP_UNSUPPORTED_KEY_TYPE, "unsupported key type: attestation key type 3");
+}
+
+/* What one root has signed is remembered, but not as what another of the same name signed. */
+static void test_namesake(void) {
+  guint8 other_seed[32] = {10};
+  g_autoptr(Secret) seed = secret_new(other_seed, sizeof other_seed);
+  g_autoptr(SimulatedPki) pki = make_pki(), other = simulated_pki_new(seed, NULL);
+  g_autoptr(SimulatedScenario) scenario = simulated_scenario_new(pki, 4);
+  g_autofree char *own_pem = simulated_pki_root_pem(pki), *other_pem = simulated_pki_root_pem(other);
+  g_autoptr(X509) own_root = cert_from_pem(own_pem, strlen(own_pem), NULL),
+                  namesake = cert_from_pem(other_pem, strlen(other_pem), NULL);
+  g_assert_cmpint(X509_NAME_cmp(X509_get_subject_name(own_root), X509_get_subject_name(namesake)), ==, 0);
+  g_autofree char *json = simulated_scenario_collateral(scenario);
+  g_autoptr(DcapCollateral) collateral = dcap_collateral_parse(json, strlen(json), NULL);
+  g_autoptr(GBytes) quote = simulated_scenario_quote(scenario);
+  X509 *const roots[] = {own_root, namesake, own_root};
+  for (gsize i = 0; i < G_N_ELEMENTS(roots); i++) {
+    const DcapOptions options = {.root = roots[i], .now = NOW};
+    g_auto(DcapVerdict) verdict = {0};
+    g_autoptr(GError) error = NULL;
+    gboolean verified = dcap_verify_bytes(quote, collateral, &options, &verdict, NULL, &error);
+    g_assert_cmpint(verified, ==, roots[i] == own_root);
+    if (verified)
+      continue;
+    g_assert_cmpint(verdict.failure, ==, DCAP_CHAIN_INVALID);
+    g_assert_true(g_str_has_prefix(error->message, "chain invalid: revocation list of '"));
+    g_assert_true(g_str_has_suffix(error->message, "' is not signed by it"));
+  }
+}
+
 #define ADD(name, cases)                                                                                               \
   static const Group cases##_group = {cases, G_N_ELEMENTS(cases)};                                                     \
   g_test_add_data_func("/dcap/scenarios/" name, &cases##_group, run_group)
@@ -462,6 +531,8 @@ int main(int argc, char **argv) {
   ADD("module", module_cases);
   ADD("merge", merge_cases);
   ADD("quote", quote_cases);
+  g_test_add_func("/dcap/scenarios/reasons", test_reasons);
+  g_test_add_func("/dcap/scenarios/namesake", test_namesake);
   g_test_add_func("/dcap/scenarios/attribute-bits", test_attribute_bits);
   g_test_add_func("/dcap/scenarios/advisories", test_advisories);
   g_test_add_func("/dcap/scenarios/policy", test_policy);

@@ -12,15 +12,19 @@
 
 static const ArchiveLimits limits = {.max_bytes = 1 << 20, .max_members = 8};
 
-static gboolean unpack(GBytes *archive, const char *dir, GError **error) {
+static gboolean unpack_within(GBytes *archive, const char *dir, const ArchiveLimits *bounds, GError **error) {
   gsize len;
   const void *data = g_bytes_get_data(archive, &len);
   int fd = memfd_create("archive", MFD_CLOEXEC), dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   g_assert_cmpint(write(fd, data, len), ==, (gssize)len);
-  gboolean done = archive_unpack(fd, dir_fd, &limits, error);
+  gboolean done = archive_unpack(fd, dir_fd, bounds, error);
   close(fd);
   close(dir_fd);
   return done;
+}
+
+static gboolean unpack(GBytes *archive, const char *dir, GError **error) {
+  return unpack_within(archive, dir, &limits, error);
 }
 
 static void assert_file(const char *dir, const char *name, const char *expected, gsize len) {
@@ -138,6 +142,31 @@ static void test_bomb(void) {
   refuse_member(&(TarMember){"a", '0', zeros, size, NULL}, DSTACK_ERROR_TOO_LARGE);
 }
 
+/* A small archive of a large file can take long: it ends soon after its deadline, wherever it is. */
+static void test_deadline(void) {
+  const gsize size = 64 << 20;
+  g_autofree guint8 *zeros = g_malloc0(size);
+  const TarMember one = {"a", '0', zeros, size, NULL};
+  g_autoptr(GBytes) large = tar_gz(&one, 1), small = tar_gz(plain, G_N_ELEMENTS(plain));
+  const gint64 now = g_get_monotonic_time();
+  const struct {
+    GBytes *archive;
+    gint64 deadline;
+    gboolean good;
+  } cases[] = {{small, now - 1, FALSE}, {large, now + 2000, FALSE}, {small, now + 60 * G_USEC_PER_SEC, TRUE}};
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autofree char *dir = g_dir_make_tmp("dstack-archive-XXXXXX", NULL);
+    const ArchiveLimits bounds = {.max_bytes = size, .max_members = 8, .deadline = cases[i].deadline};
+    g_autoptr(GError) error = NULL;
+    g_assert_cmpint(unpack_within(cases[i].archive, dir, &bounds, &error), ==, cases[i].good);
+    if (!cases[i].good) {
+      g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_TIMEOUT);
+      g_assert_cmpstr(error->message, ==, "archive: unpacking takes too long");
+    }
+    g_assert_true(file_remove_tree(dir, NULL));
+  }
+}
+
 static void test_damage(void) {
   g_autoptr(GBytes) archive = tar_gz(plain, G_N_ELEMENTS(plain));
   gsize len;
@@ -175,6 +204,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/image/archive/hostile-extended-headers", test_hostile_extended_headers);
   g_test_add_func("/image/archive/twice-and-too-many", test_twice_and_too_many);
   g_test_add_func("/image/archive/bomb", test_bomb);
+  g_test_add_func("/image/archive/deadline", test_deadline);
   g_test_add_func("/image/archive/damage", test_damage);
   g_test_add_func("/image/archive/header-damage", test_header_damage);
   return g_test_run();

@@ -427,6 +427,17 @@ static void test_no_cmdline(void) {
   g_assert_true(file_remove_tree(dir, NULL));
 }
 
+static void test_check_in_time(void) {
+  g_autofree char *dir = make_sample_image("");
+  g_autoptr(GError) error = NULL;
+  g_autoptr(OsImage) image = os_image_open_before(dir, g_get_monotonic_time() + 60 * G_USEC_PER_SEC, &error);
+  g_assert_no_error(error);
+  g_assert_true(image->has_os_image_hash);
+  g_assert_null(os_image_open_before(dir, g_get_monotonic_time() - 1, &error));
+  g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_TIMEOUT);
+  g_assert_true(file_remove_tree(dir, NULL));
+}
+
 static void test_unknown_firmware_layout(void) {
   g_autofree char *dir = make_sample_image(",\"ovmf_variant\":\"stable202505\"");
   g_autoptr(OsImage) image = os_image_open(dir, FALSE, NULL);
@@ -452,6 +463,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/measure/image/normalized-kernel", test_normalized_kernel);
   g_test_add_func("/measure/image/shapes-refused", test_shapes_refused);
   g_test_add_func("/measure/image/no-cmdline", test_no_cmdline);
+  g_test_add_func("/measure/image/check-in-time", test_check_in_time);
   g_test_add_func("/measure/image/unknown-firmware-layout", test_unknown_firmware_layout);
   return g_test_run();
 }

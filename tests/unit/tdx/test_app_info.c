@@ -129,7 +129,10 @@ static void invent(Evidence *out, const char *const *events) {
     g_auto(GStrv) parts = g_strsplit(*events, "=", 2);
     gsize len = (gsize)g_ascii_strtoull(parts[1], NULL, 10);
     g_autofree guint8 *payload = g_malloc0(len + 1);
-    g_ptr_array_add(out->log, tdx_runtime_event(parts[0], payload, len, NULL));
+    g_autoptr(GBytes) bytes = g_bytes_new(payload, len);
+    guint8 digest[48];
+    tdx_runtime_digest_v1(parts[0], payload, len, digest);
+    g_ptr_array_add(out->log, tdx_event_new(TDX_RUNTIME_RTMR, TDX_RUNTIME_EVENT_TYPE, digest, parts[0], bytes));
   }
   out->quote = g_new0(Quote, 1);
   out->quote->raw = g_bytes_new(NULL, 0);
@@ -172,6 +175,22 @@ static void test_rules(void) {
   expect(EVENTS("compose-hash=32", "system-ready=0", "boot-mr-done=0"), APP_INFO_BOOT_TIME, invalid);
 }
 
+/* "app-id:x" with payload "y" has the digest of "app-id" with "x:y": the system's events have no colon in their names.
+ */
+static void test_names(void) {
+  static const char *const names[] = {"app-id:x=4", "a b=1", "=1", "\xc3\xa4=1"};
+  for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+    Evidence evidence = {0};
+    invent(&evidence, EVENTS("compose-hash=32", names[i], "system-ready=0"));
+    g_autoptr(GError) error = NULL;
+    g_assert_null(app_info_decode(evidence.quote, evidence.log, APP_INFO_RUNTIME, &error));
+    g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID);
+    g_assert_cmpstr(error->message, ==, "system event with a name that is not allowed");
+    evidence_clear(&evidence);
+    expect(EVENTS("compose-hash=32", "system-ready=0", names[i]), APP_INFO_RUNTIME, -1); /* an application's own */
+  }
+}
+
 static void test_mismatch(void) {
   for (guint i = 0; i < TDX_N_RTMRS; i++) {
     Evidence evidence = {0};
@@ -200,6 +219,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/tdx/app-info/simulator", test_simulator);
   g_test_add_func("/tdx/app-info/newer-peer", test_newer_peer);
   g_test_add_func("/tdx/app-info/rules", test_rules);
+  g_test_add_func("/tdx/app-info/names", test_names);
   g_test_add_func("/tdx/app-info/mismatch", test_mismatch);
   g_test_add_func("/tdx/app-info/sgx", test_sgx);
   return g_test_run();

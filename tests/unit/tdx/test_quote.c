@@ -101,9 +101,9 @@ static void test_real_quotes(void) {
   g_assert_cmpuint(count, >=, 8);
 }
 
-static GBytes *built_quote(const TdReport *td) {
+static GBytes *built_quote_of(guint16 version, const TdReport *td) {
   const guint8 signature[64] = {2}, key[64] = {3}, qe_report[384] = {4}, qe_signature[64] = {5}, auth[32] = {6};
-  const Quote quote = {.version = 4,
+  const Quote quote = {.version = version,
                        .attestation_key_type = 2,
                        .tee_type = TEE_TDX,
                        .qe_vendor_id = {0x93},
@@ -119,9 +119,11 @@ static GBytes *built_quote(const TdReport *td) {
                        .cert_data = (const guint8 *)"chain",
                        .cert_len = sizeof "chain"};
   g_autoptr(GBytes) signed_part = quote_build_signed_part(&quote);
-  g_assert_cmpuint(g_bytes_get_size(signed_part), ==, 632);
+  g_assert_cmpuint(g_bytes_get_size(signed_part), ==, version == 4 ? 632 : td->is_td15 ? 702 : 638);
   return quote_build(&quote);
 }
+
+static GBytes *built_quote(const TdReport *td) { return built_quote_of(4, td); }
 
 static void test_build(void) {
   TdReport td = {.tee_tcb_svn = {7}, .rtmr = {{1}, {2}, {3}, {4}}, .report_data = {9}};
@@ -137,6 +139,34 @@ static void test_build(void) {
   g_assert_cmphex(quote->qe_report_signature[0], ==, 5);
   g_assert_cmphex(quote->qe_auth_data[0], ==, 6);
   g_assert_cmpmem(quote->cert_data, quote->cert_len, "chain", 6);
+}
+
+/* Version 5 says type and size of its body; the size must be the type's, whatever could be read all the same. */
+static void test_body_size(void) {
+  static const struct {
+    gboolean is_td15;
+    guint16 type, size;
+    const char *why; /* NULL: good */
+  } cases[] = {{FALSE, 2, 584, NULL},
+               {TRUE, 3, 648, NULL},
+               {FALSE, 2, 648, "parse error: quote body has the wrong size for its type"},
+               {FALSE, 2, 583, "parse error: quote body has the wrong size for its type"},
+               {TRUE, 3, 584, "parse error: quote body has the wrong size for its type"},
+               {TRUE, 3, 649, "parse error: quote body has the wrong size for its type"},
+               {TRUE, 1, 384, "parse error: quote body is not a td report"},
+               {TRUE, 4, 648, "parse error: quote body is not a td report"}};
+  for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(GBytes) raw = built_quote_of(5, &(TdReport){.is_td15 = cases[i].is_td15});
+    gsize len;
+    g_autofree guint8 *copy = g_memdup2(g_bytes_get_data(raw, &len), g_bytes_get_size(raw));
+    const guint16 words[] = {GUINT16_TO_LE(cases[i].type), GUINT16_TO_LE(cases[i].size), 0};
+    memcpy(copy + 48, words, sizeof words);
+    g_autoptr(GBytes) changed = g_bytes_new(copy, len);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Quote) quote = quote_parse(changed, &error);
+    g_assert_cmpint(quote != NULL, ==, cases[i].why == NULL);
+    g_assert_cmpstr(error ? error->message : NULL, ==, cases[i].why);
+  }
 }
 
 static void test_truncated(void) {
@@ -196,6 +226,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/tdx/quote/real", test_real_quotes);
   g_test_add_func("/tdx/quote/build", test_build);
+  g_test_add_func("/tdx/quote/body-size", test_body_size);
   g_test_add_func("/tdx/quote/truncated", test_truncated);
   g_test_add_func("/tdx/quote/trailing-bytes", test_trailing_bytes);
   g_test_add_func("/tdx/quote/hostile", test_hostile);
