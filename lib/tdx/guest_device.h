@@ -7,8 +7,8 @@
 /* A TDREPORT over `report_data`. Error UNAVAILABLE. */
 gboolean guest_device_report(const guint8 report_data[TDX_REPORT_DATA_SIZE], guint8 report[TDX_REPORT_SIZE],
                              GError **error);
-/* A quote of that report by way of the host's TDVMCALL. Errors UNAVAILABLE (no such call, or the service can't be
- * reached), TIMEOUT (busy), INVALID (an answer that is none). */
+/* Blocks for as long as the host takes: see device_call(). A quote of that report by way of the host's TDVMCALL. Errors
+ * UNAVAILABLE (no such call, or the service can't be reached), TIMEOUT (busy), INVALID (an answer that is none). */
 GBytes *guest_device_quote(const guint8 report[TDX_REPORT_SIZE], GError **error);
 
 #define GUEST_QUOTE_BUFFER 16384

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "tdx/configfs.h"
+#include "tdx/device_call.h"
 #include "tdx/guest_device.h"
 #include "tdx/lock.h"
 
@@ -32,7 +33,7 @@ static GBytes *quote_of_report(const QuoteSource *source, const guint8 report_da
   const int fd = connect_service(source, deadline);
   *step = fd >= 0 ? QUOTE_STEP_VSOCK : QUOTE_STEP_DEVICE;
   if (fd < 0)
-    return source->device_quote(report, error);
+    return device_call(source->device_quote, report, deadline, error);
   GBytes *quote = qgs_exchange(fd, report, deadline, error);
   (void)close(fd); /* what was sent was answered, or is of no use */
   return quote;
@@ -40,7 +41,8 @@ static GBytes *quote_of_report(const QuoteSource *source, const guint8 report_da
 
 GBytes *quote_source_get(const QuoteSource *source, const guint8 report_data[TDX_REPORT_DATA_SIZE], QuoteStep *step,
                          GError **error) {
-  const gint64 deadline = g_get_monotonic_time() + QUOTE_TIMEOUT_US;
+  const gint64 timeout = source->timeout_us ? source->timeout_us : QUOTE_TIMEOUT_US;
+  const gint64 deadline = g_get_monotonic_time() + timeout;
   g_autoptr(GError) missing = NULL;
   QuoteStep at = QUOTE_STEP_CONFIGFS;
   GBytes *quote = NULL;

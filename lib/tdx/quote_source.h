@@ -14,7 +14,8 @@ typedef struct {
   const char *configfs_directory;
   gboolean configfs_only; /* named by the environment: nothing else is tried */
   const char *qgs_config;
-  const char *lock; /* serialises the other ways among all processes */
+  const char *lock;  /* serialises the other ways among all processes */
+  gint64 timeout_us; /* of all steps together; 0: QUOTE_TIMEOUT_US */
   /* The kernel's; tests put in their own. */
   int (*connect)(guint32 port, gint64 deadline, GError **error);
   gboolean (*get_report)(const guint8 report_data[TDX_REPORT_DATA_SIZE], guint8 report[TDX_REPORT_SIZE],

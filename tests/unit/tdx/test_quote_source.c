@@ -292,6 +292,25 @@ static GBytes *device_quote(const guint8 report[TDX_REPORT_SIZE], GError **error
   return g_bytes_new(quote, sizeof quote);
 }
 
+static GMutex slow_lock;
+static gboolean slow_may_end; /* under the lock */
+static GCond slow_changed;
+
+/* A driver that does not come back before the test says so. */
+static GBytes *slow_device_quote(const guint8 report[TDX_REPORT_SIZE], GError **error) {
+  g_mutex_lock(&slow_lock);
+  while (!slow_may_end)
+    g_cond_wait(&slow_changed, &slow_lock);
+  g_mutex_unlock(&slow_lock);
+  return device_quote(report, error);
+}
+
+static GBytes *failing_device_quote(const guint8 report[TDX_REPORT_SIZE], GError **error) {
+  (void)report;
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNAVAILABLE, "no such call");
+  return NULL;
+}
+
 static int connect_service(guint32 port, gint64 deadline, GError **error) {
   (void)deadline;
   (void)error;
@@ -435,6 +454,38 @@ static void test_configfs(Files *files, gconstpointer unused) {
   g_assert_cmpuint(device_calls, ==, 1);
 }
 
+/* The device has no end of its own: what does not come back in time is left behind, once. */
+static void test_slow_device(Files *files, gconstpointer unused) {
+  (void)unused;
+  g_autoptr(GError) error = NULL;
+  QuoteStep step;
+  QuoteSource source = source_of(files);
+  source.timeout_us = 50 * G_TIME_SPAN_MILLISECOND;
+  source.device_quote = slow_device_quote;
+  static const char *const reasons[] = {"no quote in time", "still busy with an earlier quote"};
+  for (gsize i = 0; i < G_N_ELEMENTS(reasons); i++) {
+    g_assert_null(get(&source, &step, &error));
+    g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_TIMEOUT);
+    g_assert_nonnull(strstr(error->message, reasons[i]));
+    g_assert_cmpint(step, ==, QUOTE_STEP_DEVICE);
+    g_clear_error(&error);
+  }
+  g_mutex_lock(&slow_lock);
+  slow_may_end = TRUE;
+  g_cond_signal(&slow_changed);
+  g_mutex_unlock(&slow_lock);
+  source.timeout_us = 0;
+  g_autoptr(GBytes) quote = NULL;
+  for (int tries = 0; !quote && tries < 1000; tries++) {
+    quote = get(&source, &step, NULL); /* as soon as the one left behind has ended */
+    g_usleep(quote ? 0 : 5000);
+  }
+  assert_quote(quote);
+  source.device_quote = failing_device_quote;
+  g_assert_null(get(&source, &step, &error));
+  g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_UNAVAILABLE);
+}
+
 #define ADD(path, function) g_test_add(path, Files, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv) {
@@ -447,6 +498,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/tdx/device/buffer", test_device_buffer);
   ADD("/tdx/quote-source/order", test_order);
   ADD("/tdx/quote-source/failures", test_failures);
+  ADD("/tdx/quote-source/slow-device", test_slow_device);
   ADD("/tdx/quote-source/configfs", test_configfs);
   return g_test_run();
 }
