@@ -4,12 +4,12 @@
 #include "base/log.h"
 #include "dcap/collateral_source.h"
 #include "ratls/evidence.h"
+#include "ratls/td_rules.h"
 #include "tdx/report_data.h"
 
 #include <string.h>
 
 #define ROOT_MAX_SIZE (64 * 1024)
-#define TD_ATTRIBUTE_DEBUG 0x01
 #define LAST_BOOT_EVENT "boot-mr-done"
 
 struct RatlsVerifier {
@@ -119,24 +119,6 @@ static gboolean verify_quote(RatlsVerifier *verifier, VerifiedEvidence *evidence
   return TRUE;
 }
 
-static gboolean all_zero(const guint8 *data, gsize len) {
-  guint8 any = 0;
-  for (gsize i = 0; i < len; i++)
-    any |= data[i];
-  return any == 0;
-}
-
-/* Again, though DCAP verification has judged the attributes: these decide whether the TD's memory is its own. */
-static gboolean check_td(const TdReport *td, GError **error) {
-  if (td->td_attributes[0] & TD_ATTRIBUTE_DEBUG)
-    return unverified(error, "debug: the TD can be debugged by its host");
-  if (!all_zero(td->mr_signer_seam, sizeof td->mr_signer_seam))
-    return unverified(error, "the TDX module was not signed by Intel");
-  if (!all_zero(td->mr_service_td, sizeof td->mr_service_td))
-    return unverified(error, "service td: a service TD is bound");
-  return TRUE;
-}
-
 static AppInfo *decode_app_info(RatlsVerifier *verifier, const VerifiedEvidence *evidence, AppInfoMode mode,
                                 GError **error) {
   AppInfo *info = app_info_decode_stripped(evidence->quote, evidence->log, mode, error);
@@ -171,7 +153,7 @@ VerifiedEvidence *ratls_verify_evidence(RatlsVerifier *verifier, GBytes *quote, 
   g_autoptr(VerifiedEvidence) evidence = g_new0(VerifiedEvidence, 1);
   evidence->quote = open_quote(quote, report_data, error);
   if (!evidence->quote || !verify_quote(verifier, evidence, error) || !decode_log(evidence, log_json, log_len, error) ||
-      !decode_identities(verifier, evidence, error) || !check_td(&evidence->quote->td, error))
+      !decode_identities(verifier, evidence, error) || !ratls_check_td(&evidence->quote->td, error))
     return NULL;
   return g_steal_pointer(&evidence);
 }
@@ -197,7 +179,7 @@ VerifiedEvidence *ratls_verify_attestation(RatlsVerifier *verifier, const RatlsA
   g_autoptr(VerifiedEvidence) evidence = g_new0(VerifiedEvidence, 1);
   evidence->quote = open_quote(quote, report_data, error);
   if (!evidence->quote || !verify_quote(verifier, evidence, error) || !take_log(evidence, attestation, error) ||
-      !decode_identities(verifier, evidence, error) || !check_td(&evidence->quote->td, error))
+      !decode_identities(verifier, evidence, error) || !ratls_check_td(&evidence->quote->td, error))
     return NULL;
   evidence->config = g_strdup(attestation->config);
   return g_steal_pointer(&evidence);

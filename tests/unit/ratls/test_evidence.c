@@ -1,8 +1,11 @@
 /* Tests of lib/ratls: attested certificates and their verification, on a simulated TEE (spec: attestation B.12, D). */
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hex.h"
+#include "ratls/td_rules.h"
 #include "simulated_tee.h"
 #include "tdx/report_data.h"
+#include "tdx/simulated/scenario.h"
 
 #include <openssl/x509v3.h>
 #include <string.h>
@@ -223,6 +226,52 @@ static void test_debug_td(Fixture *fixture, gconstpointer unused) {
   assert_refused(fixture, cert, DSTACK_ERROR_UNVERIFIED, "debug");
 }
 
+/* These rules stand beside those of DCAP verification, which refuses most such quotes first. */
+static void test_td_rules(void) {
+  static const struct {
+    guint8 attribute, signer, service;
+    const char *why;
+  } cases[] = {{0, 0, 0, NULL},
+               {0x01, 0, 0, "debug: the TD can be debugged by its host"},
+               {0, 0x80, 0, "the TDX module was not signed by Intel"},
+               {0, 0, 0x01, "service td: a service TD is bound"}};
+  for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+    TdReport td = {0};
+    td.td_attributes[0] = cases[i].attribute;
+    td.mr_signer_seam[47] = cases[i].signer;
+    td.mr_service_td[47] = cases[i].service;
+    g_autoptr(GError) error = NULL;
+    g_assert_cmpint(ratls_check_td(&td, &error), ==, cases[i].why == NULL);
+    g_assert_cmpstr(error ? error->message : NULL, ==, cases[i].why);
+    g_assert_true(!error || g_error_matches(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED));
+  }
+}
+
+/* A module that somebody else signed, and TCB info that names just that signer: only the rule above is left. */
+static void test_foreign_module(Fixture *fixture, gconstpointer unused) {
+  (void)unused;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(SimulatedScenario) scenario = simulated_scenario_new(fixture->tee->pki, 4);
+  g_autoptr(GBytes) spki = p256_spki(fixture->key);
+  TdReport *td = &scenario->quote.td;
+  report_data_ratls(spki, td->report_data);
+  memset(td->rtmr, 0, sizeof td->rtmr);
+  memset(td->mr_signer_seam, 0x5a, sizeof td->mr_signer_seam);
+  g_autoptr(TdxEventLog) log = tdx_event_log_new();
+  guint8 hash[32] = {0};
+  g_ptr_array_add(log, tdx_runtime_event("compose-hash", hash, sizeof hash, NULL));
+  g_assert_true(tdx_replay(log, TDX_RUNTIME_RTMR, NULL, td->rtmr[TDX_RUNTIME_RTMR], NULL));
+  g_autofree char *signer = hex_encode(td->mr_signer_seam, sizeof td->mr_signer_seam);
+  json_t *module = json_array_get(json_object_get(scenario->tcb_info, "tdxModuleIdentities"), 0);
+  json_object_set_new(module, "mrsigner", json_string(signer));
+  g_autofree char *collateral = simulated_scenario_collateral(scenario);
+  simulated_tee_write_collateral(fixture->tee, collateral);
+  g_autofree char *log_json = tdx_event_log_print(log);
+  g_autoptr(GBytes) quote = simulated_scenario_quote(scenario), event_log = g_bytes_new(log_json, strlen(log_json));
+  g_autoptr(X509) cert = certificate_with(fixture->key, quote, event_log);
+  assert_refused(fixture, cert, DSTACK_ERROR_UNVERIFIED, "the TDX module was not signed by Intel");
+}
+
 static gint64 in_a_hundred_years(void) { return g_get_real_time() / G_USEC_PER_SEC + 100LL * 365 * 86400; }
 
 static void test_clock(Fixture *fixture, gconstpointer unused) {
@@ -369,6 +418,8 @@ int main(int argc, char **argv) {
   ADD("/ratls/evidence/another-root", test_another_root);
   ADD("/ratls/evidence/intel-root-refuses-simulated", test_intel_root_refuses_simulated);
   ADD("/ratls/evidence/debug-td", test_debug_td);
+  g_test_add_func("/ratls/evidence/td-rules", test_td_rules);
+  ADD("/ratls/evidence/foreign-module", test_foreign_module);
   ADD("/ratls/evidence/clock", test_clock);
   ADD("/ratls/verifier/collateral-changes", test_collateral_changes);
   ADD("/ratls/verifier/threads", test_threads);
