@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/reader.h"
 #include "crypto/digest.h"
+#include "crypto/x509.h"
 #include "dcap/chain.h"
 #include "dcap/pck.h"
 #include "fixture.h"
@@ -21,6 +22,25 @@ static GBytes *read_quote(const char *name) {
     return g_steal_pointer(&content);
   g_autoptr(json_t) json = json_parse(g_bytes_get_data(content, NULL), g_bytes_get_size(content), name, NULL);
   return json_get_hex(json, "quote", name, NULL);
+}
+
+/* A member that is null where the version has no such field. */
+static void assert_number_or_null(const json_t *dump, const char *key, gboolean is_there, guint value) {
+  const json_t *expected = json_object_get(dump, key);
+  g_assert_cmpint(is_there, ==, json_is_integer(expected));
+  if (is_there)
+    g_assert_cmpint(value, ==, json_integer_value(expected));
+  else
+    g_assert_true(json_is_null(expected));
+}
+
+static void check_types(const Quote *quote, const json_t *dump) {
+  Reader body = reader_init_bytes(quote->raw), auth = body;
+  reader_skip(&body, 48);
+  assert_number_or_null(dump, "body_type", quote->version == 5, reader_u16le(&body));
+  g_assert_cmpint(quote->version == 5, ==, quote->signed_len == (quote->td.is_td15 ? 702 : 638));
+  reader_skip(&auth, quote->signed_len + 4 + 128); /* signature and key */
+  assert_number_or_null(dump, "outer_cert_type", quote->version != 3, reader_u16le(&auth));
 }
 
 static void check_layout(const Quote *quote, const json_t *dump) {
@@ -100,6 +120,17 @@ static void check_qe_report(const Quote *quote, const json_t *dump) {
   assert_hex((const guint8 *)&misc, 4, text(fields, "misc_select"));
 }
 
+/* Member .5 of Intel's extension: OID, then an ENUMERATED of one byte. */
+static void check_sgx_type(X509 *leaf, const json_t *fields) {
+  static const guint8 member[] = {0x06, 0x0a, 0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01, 0x05, 0x0a, 0x01};
+  g_autoptr(GBytes) extension = NULL;
+  g_assert_true(cert_extension_raw(leaf, DCAP_SGX_EXTENSION_OID, &extension, NULL));
+  gsize len;
+  const guint8 *data = g_bytes_get_data(extension, &len), *at = memmem(data, len, member, sizeof member);
+  g_assert_nonnull(at);
+  g_assert_cmpint(at[sizeof member], ==, number(fields, "sgx_type"));
+}
+
 static void check_pck(const Quote *quote, const json_t *dump) {
   const json_t *fields = json_object_get(dump, "pck");
   g_autoptr(GPtrArray) chain = dcap_chain_parse((const char *)quote->cert_data, quote->cert_len, NULL, NULL);
@@ -112,6 +143,7 @@ static void check_pck(const Quote *quote, const json_t *dump) {
   g_assert_cmpint(pck.pce_svn, ==, number(fields, "pcesvn"));
   assert_hex(pck.pce_id, 2, text(fields, "pceid"));
   assert_hex(pck.fmspc, 6, text(fields, "fmspc"));
+  check_sgx_type(leaf->x509, fields);
   g_assert_cmpstr(issuer->common_name, ==, text(fields, "issuer_cn"));
   g_assert_cmpint(leaf->not_before, ==, number(fields, "not_before"));
   g_assert_cmpint(leaf->not_after, ==, number(fields, "not_after"));
@@ -133,6 +165,7 @@ static void test_dumps(void) {
     g_autoptr(Quote) quote = quote_parse(raw, NULL);
     g_assert_nonnull(quote);
     check_layout(quote, dump);
+    check_types(quote, dump);
     if (quote->tee_type == TEE_TDX)
       check_td(quote, dump);
     check_qe_report(quote, dump);

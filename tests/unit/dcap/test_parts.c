@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "base/json.h"
 #include "crypto/digest.h"
+#include "crypto/x509.h"
 #include "dcap/certificate.h"
 #include "dcap/der.h"
 #include "dcap/pck.h"
@@ -13,6 +14,7 @@
 #include "dcap/status.h"
 #include "dcap/tcb_info.h"
 
+#include <openssl/x509v3.h>
 #include <string.h>
 
 static void test_intel_root(void) {
@@ -28,6 +30,17 @@ static void test_intel_root(void) {
                   "0ba9c4c0c0c86193a3fe23d6b02cda10a8bbd4e88e48b4458561a36e705525f5"
                   "67918e2edc88e40d860bd0cc4ee26aacc988e505a953558c453f6b0904ae7394");
   g_assert_cmpstr(root->common_name, ==, "Intel SGX Root CA");
+  const ASN1_INTEGER *serial = X509_get0_serialNumber(root->x509);
+  g_autofree char *serial_text = hex_encode(ASN1_STRING_get0_data(serial), (gsize)ASN1_STRING_length(serial));
+  g_assert_cmpstr(serial_text, ==, "22650cd65a9d3489f383b49552bf501b392706ac");
+  const ASN1_OCTET_STRING *key_id = X509_get0_subject_key_id(root->x509);
+  g_autofree char *key_id_text = hex_encode(ASN1_STRING_get0_data(key_id), (gsize)ASN1_STRING_length(key_id));
+  g_assert_cmpstr(key_id_text, ==, serial_text);
+  g_autofree char *sha1 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA1, root->der);
+  g_assert_cmpstr(sha1, ==, "8bd31eb1d63ce37382c0ffaa0d8200a3011ad6ff");
+  g_autoptr(GBytes) spki = cert_spki(root->x509);
+  g_autofree char *spki_digest = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, spki);
+  g_assert_cmpstr(spki_digest, ==, "a0af031289f5d5d4132f9186068a7fc13628633ba235777472e29b6b6c67a49e");
   g_assert_true(root->is_ca && root->may_sign_certs && root->may_sign_crls);
   g_assert_cmpint(root->path_len, ==, 1);
   g_assert_cmpint(root->not_before, ==, 1526899510);
@@ -109,9 +122,10 @@ static void test_der(void) {
   COMPONENT("05", "04")                                                                                                \
   COMPONENT("06", "01")                                                                                                \
   COMPONENT("07", "00")                                                                                                \
-  COMPONENT("08", "05") COMPONENT("09", "00") COMPONENT("0a", "00") COMPONENT("0b", "00") COMPONENT("0c", "00")        \
-      COMPONENT("0d", "00") COMPONENT("0e", "00") COMPONENT("0f", "00") COMPONENT("10", "00") COMPONENT("11", "0b")    \
-          CPU_SVN_MEMBER
+  COMPONENT("08", "05")                                                                                                \
+  COMPONENT("09", "00")                                                                                                \
+  COMPONENT("0a", "00") COMPONENT("0b", "00") COMPONENT("0c", "00") COMPONENT("0d", "00") COMPONENT("0e", "00")        \
+      COMPONENT("0f", "00") COMPONENT("10", "00") COMPONENT("11", "0b") CPU_SVN_MEMBER
 #define CPU_SVN_MEMBER                                                                                                 \
   "301f060b" ARC "02120410"                                                                                            \
   "03030202040100050000000000000000"

@@ -38,6 +38,50 @@ static void test_dsdt_lengths(void) {
   }
 }
 
+static void assert_lengths(const AcpiMachine *machine, guint dsdt, guint apic) {
+  g_autoptr(GByteArray) body = acpi_dsdt(machine);
+  g_assert_cmpuint(body->len + 36, ==, dsdt);
+  g_autoptr(GByteArray) blob = acpi_tables(machine);
+  const guint8 *table = blob->data + 0x40 + dsdt + 244; /* behind FACS, DSDT and FACP */
+  g_assert_cmpmem(table, 4, "APIC", 4);
+  g_assert_cmpuint(table[4] | table[5] << 8 | table[6] << 16, ==, apic);
+}
+
+static void test_lengths_of_larger_machines(void) {
+  const AcpiMachine level = {.cpus = 2, .memory_size = 4 * GIB, .qemu = {9, 2, 1}, .virtio_devices = 5};
+  AcpiMachine ports = level, pages = level, one_gpu = level, many = edge_machine(256);
+  ports.root_ports = 8;
+  pages.hugepages = TRUE;
+  one_gpu.cpus = 16;
+  one_gpu.memory_size = 64 * GIB;
+  one_gpu.hotplug_off = TRUE;
+  one_gpu.hole64_size = G_GUINT64_CONSTANT(1) << 44;
+  one_gpu.root_ports = 1;
+  assert_lengths(&ports, 9859, 128);
+  assert_lengths(&pages, 8315, 128);
+  assert_lengths(&one_gpu, 9098, 240);
+  assert_lengths(&many, 30157, 2284);
+}
+
+static void assert_cpu_object(guint cpus, const char *hex) {
+  const AcpiMachine machine = edge_machine(cpus);
+  g_autoptr(GByteArray) body = acpi_dsdt(&machine);
+  g_autoptr(GBytes) object = hex_decode(hex, strlen(hex), NULL);
+  gsize len;
+  const void *bytes = g_bytes_get_data(object, &len);
+  g_assert_nonnull(memmem(body->data, body->len, bytes, len));
+}
+
+static void test_cpu_objects(void) {
+  assert_cpu_object(1, "5b833843303030000000000000140c5f53544108a44353544100085f4d4154110b0a08000800000100"
+                       "0000140e5f4f53540b434f53540068696a");
+  assert_cpu_object(3, "5b83480443303032020000000000140d5f53544108a4435354410a02085f4d4154110b0a080008020201000000"
+                       "140c5f454a300143454a300a02140f5f4f53540b434f53540a0268696a");
+  assert_cpu_object(256, "5b82400643304646085f4849440d414350493030303700085f5549440aff140d5f53544108a4435354410aff085f"
+                         "4d415411130a1009100000ff00000001000000ff000000140c5f454a300143454a300aff140f5f4f53540b434f53"
+                         "540aff68696a");
+}
+
 /* Bytes of an AML package from its opcode on; `at` is on the length. */
 static guint package_end(const GByteArray *code, guint at) {
   guint8 lead = code->data[at];
@@ -331,6 +375,8 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/measure/acpi/aml", test_aml);
   g_test_add_func("/measure/acpi/dsdt-lengths", test_dsdt_lengths);
+  g_test_add_func("/measure/acpi/lengths-of-larger-machines", test_lengths_of_larger_machines);
+  g_test_add_func("/measure/acpi/cpu-objects", test_cpu_objects);
   g_test_add_func("/measure/acpi/dsdt-terms", test_dsdt_terms);
   g_test_add_func("/measure/acpi/newer-cpu-terms", test_newer_cpu_terms);
   g_test_add_func("/measure/acpi/port-terms", test_port_terms);

@@ -307,6 +307,47 @@ static void test_boot_events(void) {
   g_assert_false(boot_log_hash_cmdline("\xff", cmdline, NULL));
 }
 
+static void assert_event(TdxEventLog *log, guint index, guint imr, guint32 type, const char *digest) {
+  const TdxEvent *event = g_ptr_array_index(log, index);
+  g_assert_cmpuint(event->imr, ==, imr);
+  g_assert_cmphex(event->type, ==, type);
+  assert_hex(event->digest, 48, digest);
+}
+
+#define SEPARATOR "394341b7182cd227c5c6b07ef8000cdfd86136c4292b8e576573ad7ed9ae41019f5818b4b971c9effc60e1ad9f1289f0"
+
+/* The events that are the same on every machine, each by itself. */
+static void test_constant_events(void) {
+  g_autoptr(TdxEventLog) log = tdx_event_log_new();
+  const FirmwareDigests firmware = {0};
+  const guint8 kernel[48] = {0};
+  boot_log_add_firmware(log, &firmware);
+  boot_log_add_kernel(log, kernel);
+  g_assert_cmpuint(log->len, ==, 13 + 5);
+  assert_event(log, 2, 0, 0x80000001,
+               "9dc3a1f80bcec915391dcda5ffbb15e7419f77eab462bbf72b42166fb70d50325e37b36f93537a863769bcf9bedae6fb");
+  assert_event(log, 3, 0, 0x80000001,
+               "6f2e3cbc14f9def86980f5f66fd85e99d63e69a73014ed8a5633ce56eca5b64b692108c56110e22acadcef58c3250f1b");
+  assert_event(log, 4, 0, 0x80000001,
+               "d607c0efb41c0d757d69bca0615c3a9ac0b1db06c557d992e906c6b7dee40e0e031640c7bfd7bcd35844ef9edeadc6f9");
+  assert_event(log, 5, 0, 0x80000001,
+               "08a74f8963b337acb6c93682f934496373679dd26af1089cb4eaf0c30cf260a12e814856385ab8843e56a9acea19e127");
+  assert_event(log, 6, 0, 0x80000001,
+               "18cc6e01f0c6ea99aa23f8a280423e94ad81d96d0aeb5180504fc0f7a40cb3619dd39bd6a95ec1680a86ed6ab0f9828d");
+  assert_event(log, 7, 0, 4, SEPARATOR);
+  assert_event(log, 11, 0, 0x80000002,
+               "1dd6f7b457ad880d840d41c961283bab688e94e4b59359ea45686581e90feccea3c624b1226113f824f315eb60ae0a7c");
+  assert_event(log, 12, 0, 0x80000002,
+               "23ada07f5261f12f34a0bd8e46760962d6b4d576a416f1fea1c64bc656b1d28eacf7047ae6e967c58fd2a98bfa74c298");
+  assert_event(log, 14, 1, 0x80000007,
+               "77a0dab2312b4e1e57a84d865a21e5b2ee8d677a21012ada819d0a98988078d3d740f6346bfe0abaa938ca20439a8d71");
+  assert_event(log, 15, 1, 4, SEPARATOR);
+  assert_event(log, 16, 1, 0x80000007,
+               "214b0bef1379756011344877743fdc2a5382bac6e70362d624ccf3f654407c1b4badf7d8f9295dd3dabdef65b27677e0");
+  assert_event(log, 17, 1, 0x80000007,
+               "0a2e01c85deae718a530ad8c6d20a84009babe6c8989269e950d8cf440c6e997695e64d455c4174a652cd080f6230b74");
+}
+
 /* RTMR1 and RTMR2 of two real quotes, from the digests of their logs. */
 static void test_real_quotes(void) {
   static const struct {
@@ -458,6 +499,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/measure/kernel/sections-overlap", test_kernel_sections_overlap);
   g_test_add_func("/measure/kernel/damage", test_kernel_damage);
   g_test_add_func("/measure/boot-events/synthetic", test_boot_events);
+  g_test_add_func("/measure/boot-events/constant", test_constant_events);
   g_test_add_func("/measure/boot-events/real-quotes", test_real_quotes);
   g_test_add_func("/measure/image/whole", test_whole_image);
   g_test_add_func("/measure/image/normalized-kernel", test_normalized_kernel);

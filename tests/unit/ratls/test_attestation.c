@@ -376,7 +376,7 @@ static AppInfo *identities(const RatlsAttestation *attestation, AppInfoMode mode
 }
 
 /* The device id of newer peers, from the PCK certificate inside the quote. */
-static void check_device_id(const RatlsAttestation *attestation, const char *expected) {
+static void check_device_id(const RatlsAttestation *attestation, const char *ppid, const char *expected) {
   g_autoptr(GError) error = NULL;
   g_autoptr(Quote) quote = quote_parse(attestation->evidence, &error);
   g_assert_no_error(error);
@@ -385,6 +385,8 @@ static void check_device_id(const RatlsAttestation *attestation, const char *exp
   DcapPck pck;
   g_assert_true(dcap_pck_from_cert(leaf, &pck, &error));
   g_autoptr(AppInfo) info = identities(attestation, APP_INFO_RUNTIME);
+  if (ppid)
+    assert_hex(pck.ppid, sizeof pck.ppid, ppid);
   app_info_set_device_of_ppid(info, pck.ppid);
   assert_hex(info->device_id, 32, expected);
 }
@@ -399,7 +401,8 @@ static void test_simulator_fixture(void) {
   g_assert_cmpuint(attestation->runtime_events->len, ==, 9);
   g_assert_true(g_str_has_prefix(attestation->config, "{\"kms_urls\""));
   check_replay(attestation, 0);
-  check_device_id(attestation, "c07347d88ac7ef3d42d02ceb80a0e3ac66981cf7382f72d0692ec591ea58cf1f");
+  check_device_id(attestation, "80d4a149124353c7a2bb76551603f31b",
+                  "c07347d88ac7ef3d42d02ceb80a0e3ac66981cf7382f72d0692ec591ea58cf1f");
 }
 
 /* The member `attestation` of a JSON fixture. */
@@ -421,7 +424,7 @@ static void test_lite_fixture(void) {
   g_assert_cmpuint(attestation->events->len, ==, 12);
   g_assert_cmpstr(((AttestationEvent *)g_ptr_array_index(attestation->events, 0))->name, ==, "acpi-loader");
   check_replay(attestation, TDX_RUNTIME_RTMR);
-  check_device_id(attestation, "318a579a74326db98e209c5ffd7fd1e51a73bb1979c6408298a827a90ed268d0");
+  check_device_id(attestation, NULL, "318a579a74326db98e209c5ffd7fd1e51a73bb1979c6408298a827a90ed268d0");
   g_autoptr(AppInfo) info = identities(attestation, APP_INFO_RUNTIME);
   g_autoptr(AppInfo) boot = identities(attestation, APP_INFO_BOOT_TIME);
   assert_hex(info->mr_system, 32, "118f754a080ecb8527df65656ee4e7e97b891cf488ad6a38886ff0dbca0c8f70");

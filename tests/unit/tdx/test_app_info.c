@@ -205,6 +205,20 @@ static void test_mismatch(void) {
   }
 }
 
+/* The older form: of what the quoting enclave's host put into the quote's header. */
+static void test_device_id(void) {
+  g_autoptr(GBytes) raw = fixture_bytes("dcap/tdx_v4_mrconfigid.quote.hex");
+  if (!raw)
+    return;
+  g_autoptr(Quote) real = quote_parse(raw, NULL);
+  Evidence evidence = {0};
+  invent(&evidence, EVENTS("compose-hash=32"));
+  memcpy(evidence.quote->user_data, real->user_data, sizeof real->user_data);
+  g_autoptr(AppInfo) info = app_info_decode(evidence.quote, evidence.log, APP_INFO_RUNTIME, NULL);
+  assert_hex(info->device_id, 32, "e5a0c70bb6503de2d31c11d85914fe3776ed5b33a078ed856327c371a60fe0fd");
+  evidence_clear(&evidence);
+}
+
 static void test_sgx(void) {
   Evidence evidence = {0};
   invent(&evidence, EVENTS("compose-hash=32"));
@@ -221,6 +235,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/tdx/app-info/rules", test_rules);
   g_test_add_func("/tdx/app-info/names", test_names);
   g_test_add_func("/tdx/app-info/mismatch", test_mismatch);
+  g_test_add_func("/tdx/app-info/device-id", test_device_id);
   g_test_add_func("/tdx/app-info/sgx", test_sgx);
   return g_test_run();
 }
