@@ -46,7 +46,7 @@ gboolean kms_admin_load(const KmsConfig *config, KmsAdmin *admin, GError **error
 }
 
 gboolean kms_admin_open_audit(const KmsConfig *config, KmsAdmin *admin, GError **error) {
-  if (!config->admin_enabled || !config->audit_dir)
+  if (!config->admin_enabled || !config->audit_dir || admin->audit)
     return TRUE;
   admin->audit = audit_reader_open(config->audit_dir, error);
   if (admin->audit)

@@ -20,7 +20,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KmsAdmin, kms_admin_clear)
  * htpasswd file, so before privileges are dropped. Error INVALID when the listener is enabled without any credential
  * and without insecure_no_auth. Does nothing when it is not enabled. */
 gboolean kms_admin_load(const KmsConfig *config, KmsAdmin *admin, GError **error);
-/* Once the key holder has begun to write it, and before privileges are dropped. */
+/* Before privileges are dropped. Does nothing when it is open already. */
 gboolean kms_admin_open_audit(const KmsConfig *config, KmsAdmin *admin, GError **error);
 /* `admin` must outlive the router. */
 PrpcRouter *kms_admin_router(KmsAdmin *admin);

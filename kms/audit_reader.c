@@ -20,7 +20,7 @@ struct AuditReader {
 
 static void segment_clear(gpointer data) { (void)close(((Segment *)data)->fd); /* was only read */ }
 
-static gboolean read_first(Segment *segment, GError **error) {
+static gboolean read_first(Segment *segment, gboolean is_only, GError **error) {
   g_autoptr(AuditLines) lines = audit_lines_new(segment->fd, 0);
   const char *line;
   gsize len;
@@ -30,19 +30,23 @@ static gboolean read_first(Segment *segment, GError **error) {
     segment->first = parsed.seq;
     return TRUE;
   }
+  if (step == AUDIT_LINES_END && is_only) {
+    segment->first = 1;
+    return TRUE;
+  }
   if (step == AUDIT_LINES_END || step == AUDIT_LINES_TORN)
     g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "no line in it");
   return FALSE;
 }
 
-static gboolean add_segment(AuditReader *reader, const char *dir, const char *name, GError **error) {
+static gboolean add_segment(AuditReader *reader, const char *dir, const char *name, gboolean is_only, GError **error) {
   g_autofree char *path = g_build_filename(dir, name, NULL);
   Segment segment = {.fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
   if (segment.fd < 0) {
     dstack_set_errno(error, errno, "failed to open %s", path);
     return FALSE;
   }
-  if (read_first(&segment, error)) {
+  if (read_first(&segment, is_only, error)) {
     g_array_append_val(reader->segments, segment);
     return TRUE;
   }
@@ -59,7 +63,7 @@ AuditReader *audit_reader_open(const char *dir, GError **error) {
   reader->segments = g_array_new(FALSE, FALSE, sizeof(Segment));
   g_array_set_clear_func(reader->segments, segment_clear);
   for (guint i = names->len > AUDIT_READER_SEGMENTS ? names->len - AUDIT_READER_SEGMENTS : 0; i < names->len; i++)
-    if (!add_segment(reader, dir, names->pdata[i], error))
+    if (!add_segment(reader, dir, names->pdata[i], names->len == 1, error))
       return NULL;
   if (reader->segments->len > 0)
     return g_steal_pointer(&reader);

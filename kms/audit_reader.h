@@ -11,6 +11,7 @@
 #define AUDIT_PAGE_BYTES (1024 * 1024)
 
 typedef struct AuditReader AuditReader;
+/* A log whose only file has no line yet counts as one that will begin with line 1. */
 AuditReader *audit_reader_open(const char *dir, GError **error);
 void audit_reader_free(AuditReader *reader);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AuditReader, audit_reader_free)

@@ -39,15 +39,16 @@ static gboolean bootstrap(const KmsConfig *config, KeyholderClient *keyholder, V
          lifecycle_bootstrap(config, keyholder, config->auto_bootstrap_domain, NULL, error);
 }
 
-static gboolean make_keys(const KmsConfig *config, KeyholderClient *keyholder, VerifierClient *verifier,
+static gboolean make_keys(const KmsConfig *config, KeyholderClient *keyholder, VerifierClient *verifier, KmsAdmin *admin,
                           GError **error) {
   LifecycleNeed need;
   if (!lifecycle_decide(config, keyholder, &need, error))
     return FALSE;
   if (need == LIFECYCLE_READY)
     return TRUE;
-  gboolean done = need == LIFECYCLE_AUTO_BOOTSTRAP ? bootstrap(config, keyholder, verifier, error)
-                                                   : onboard(config, keyholder, verifier, error);
+  gboolean done = need == LIFECYCLE_AUTO_BOOTSTRAP
+                      ? bootstrap(config, keyholder, verifier, error)
+                      : kms_admin_open_audit(config, admin, error) && onboard(config, keyholder, verifier, error);
   if (!done || !lifecycle_decide(config, keyholder, &need, error)) {
     g_prefix_error(error, "failed to onboard: ");
     return FALSE;
@@ -122,7 +123,7 @@ static gboolean run(const char *config_path, GError **error) {
   g_autoptr(VerifierClient) verifier = verifier_client_new(helpers->lanes, helpers->n_lanes);
   g_auto(KeyholderMaterial) material = {0};
   g_autofree char *bootstrap_info = NULL;
-  if (!make_keys(config, keyholder, verifier, error) || !present_self(config, verifier, error) ||
+  if (!make_keys(config, keyholder, verifier, &admin, error) || !present_self(config, verifier, error) ||
       !lifecycle_open(config, keyholder, &material, &bootstrap_info, error))
     return FALSE;
   g_autofree KmsMetrics *metrics = g_new0(KmsMetrics, 1);

@@ -100,7 +100,7 @@ static gboolean read_segment(AuditLog *log, const guint8 *public_key, GError **e
   return step == AUDIT_LINES_END || (step == AUDIT_LINES_TORN && remove_torn(log, len, error));
 }
 
-/* Opens the newest segment that has a line, *at, or the oldest one. */
+/* Opens the newest segment that has a line, *at, or the oldest one. There is at least one. */
 static gboolean find_head(AuditLog *log, const char *dir, GPtrArray *names, const guint8 *public_key, guint *at,
                           GError **error) {
   for (*at = names->len; *at > 0 && log->chain.last == 0; (*at)--) {
@@ -122,8 +122,6 @@ static gboolean choose_segment(AuditLog *log, const char *dir, GError **error) {
   g_autoptr(GPtrArray) names = audit_segments_list(dir, error);
   if (!names || !k256_public(log->key, public_key, error) || !find_head(log, dir, names, public_key, &at, error))
     return FALSE;
-  if (names->len == 0)
-    return begin_segment(log, dir, 1, error);
   const char *newest = names->pdata[names->len - 1];
   if (at + 1 == names->len)
     return log->size < AUDIT_SEGMENT_BYTES || begin_segment(log, dir, audit_segment_number(newest) + 1, error);
@@ -131,12 +129,28 @@ static gboolean choose_segment(AuditLog *log, const char *dir, GError **error) {
   return open_segment(log, dir, newest, 0, error);
 }
 
+static gboolean prepare(const char *dir, GError **error) {
+  if (!file_make_dirs(dir, DIR_MODE, error))
+    return FALSE;
+  g_autoptr(GPtrArray) names = audit_segments_list(dir, error);
+  g_autoptr(AuditLog) log = g_new0(AuditLog, 1);
+  log->fd = -1;
+  return names && (names->len > 0 || begin_segment(log, dir, 1, error));
+}
+
+gboolean audit_log_prepare(const char *dir, GError **error) {
+  if (prepare(dir, error))
+    return TRUE;
+  g_prefix_error(error, "audit log: ");
+  return FALSE;
+}
+
 AuditLog *audit_log_open(const char *dir, gboolean sync_each, const Secret *key, GError **error) {
   g_autoptr(AuditLog) log = g_new0(AuditLog, 1);
   log->fd = -1;
   log->key = key;
   log->sync_each = sync_each;
-  if (file_make_dirs(dir, DIR_MODE, error) && choose_segment(log, dir, error))
+  if (prepare(dir, error) && choose_segment(log, dir, error))
     return g_steal_pointer(&log);
   g_prefix_error(error, "audit log: ");
   return NULL;

@@ -14,7 +14,10 @@
 
 typedef struct AuditLog AuditLog;
 
-/* Makes `dir` (0700) when it is missing and goes on with the log in it. A line that a crash cut off is removed: what it
+/* Makes `dir` (0700) and the first file in it when they are missing, so that a reader can open it before there are
+ * lines. */
+gboolean audit_log_prepare(const char *dir, GError **error);
+/* Prepares `dir` and goes on with the log in it. A line that a crash cut off is removed: what it
  * would have recorded did not happen. `key` signs lines and must outlive the log. `sync_each`: a line is on the disk,
  * not just with the kernel, before audit_log_append() returns. Errors: INVALID or UNVERIFIED when the newest segment is
  * damaged in any other way, UNAVAILABLE when another process writes it, those of files. */

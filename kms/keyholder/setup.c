@@ -6,7 +6,10 @@
 #include "base/error.h"
 #include "crypto/envelope.h"
 
-gboolean keyholder_prepare(KeyHolder *holder, GError **error) { return key_files_prepare(holder->cert_dir, error); }
+gboolean keyholder_prepare(KeyHolder *holder, GError **error) {
+  return key_files_prepare(holder->cert_dir, error) &&
+         (!holder->audit_dir || audit_log_prepare(holder->audit_dir, error));
+}
 
 static gboolean answer_state(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error) {
   g_auto(KeyFilesState) state = {0};

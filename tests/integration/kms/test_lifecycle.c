@@ -250,10 +250,23 @@ static void wait_for_onboarding(Kms *kms) {
     g_assert_cmpint(g_get_monotonic_time(), <, end);
 }
 
+/* The audit log was begun by a process that could no longer open it for its reader. */
+static void assert_audit_readable(guint16 admin_port) {
+  g_autofree char *url = g_strdup_printf("http://127.0.0.1:%u", admin_port);
+  g_autoptr(PrpcClient) client = prpc_client_new(url, NULL);
+  int status = 0;
+  g_autoptr(GBytes) lines = prpc_client_http(client, "GET", "/audit", NULL, NULL, 0, 1 << 20, &status, NULL);
+  g_assert_cmpint(status, ==, 200);
+  g_assert_true(g_str_has_prefix(g_bytes_get_data(lines, NULL), "{\"seq\":1,"));
+}
+
 static void test_onboarding(void) {
   g_autoptr(Kms) kms = kms_new();
+  guint16 admin_port = free_port();
   g_autofree char *onboard = g_strdup_printf("address = \"127.0.0.1\"\nport = %u", kms->port);
-  kms_configure(kms, onboard, NULL, NULL);
+  g_autofree char *admin =
+      g_strdup_printf("[core.admin]\nenabled = true\nport = %u\ninsecure_no_auth = true\n", admin_port);
+  kms_configure(kms, onboard, NULL, admin);
   kms_spawn(kms);
   wait_for_onboarding(kms);
   static const char path[] = "/prpc/Onboard.Bootstrap?json", json[] = "application/json";
@@ -278,6 +291,7 @@ static void test_onboarding(void) {
     }
     g_assert_cmpint(g_get_monotonic_time(), <, end);
   }
+  assert_audit_readable(admin_port);
 }
 
 static void test_onboarding_token(void) {
