@@ -239,6 +239,40 @@ static void test_bomb(void) {
   refuse_archive(archive, hash, DSTACK_ERROR_TOO_LARGE);
 }
 
+/* A header, and then a gibibyte of zeros in a megabyte of gzip members. */
+static GBytes *slow_archive(void) {
+  const TarMember member = {"large", '0', NULL, 0, "10000000000"};
+  g_autoptr(GByteArray) tar = tar_build(&member, 1), out = g_byte_array_new();
+  const gsize piece = 1 << 20;
+  g_autofree guint8 *zeros = g_malloc0(piece);
+  g_autoptr(GBytes) header = gzip_bytes(tar->data, 512), filling = gzip_bytes(zeros, piece);
+  g_byte_array_append(out, g_bytes_get_data(header, NULL), (guint)g_bytes_get_size(header));
+  for (guint i = 0; i < 1024; i++)
+    g_byte_array_append(out, g_bytes_get_data(filling, NULL), (guint)g_bytes_get_size(filling));
+  return g_byte_array_free_to_bytes(g_steal_pointer(&out));
+}
+
+/* The time is that of the whole operation: an archive that came quickly must also be unpacked by then. */
+static void test_slow_to_unpack(void) {
+  g_autoptr(GBytes) archive = slow_archive();
+  gboolean while_unpacking = FALSE;
+  for (guint timeout_ms = 100; !while_unpacking && timeout_ms <= 800; timeout_ms *= 2) { /* on a busy machine, too */
+    g_auto(World) world = {0};
+    world_init(&world);
+    double_serve(world.server, SERVE_GOOD, archive);
+    const ImageStoreOptions options = {
+        .cache_dir = world.cache_dir, .download_url = double_url(world.server), .download_timeout_ms = timeout_ms};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ImageStore) store = image_store_new(&options, &error);
+    g_assert_no_error(error);
+    g_assert_null(image_store_open(store, world.hash, &error));
+    g_assert_error(error, DSTACK_ERROR, DSTACK_ERROR_TIMEOUT);
+    while_unpacking = strstr(error->message, "unpacking takes too long") != NULL;
+    assert_no_leftovers(&world);
+  }
+  g_assert_true(while_unpacking);
+}
+
 static void test_damaged_cache(void) {
   g_auto(World) world = {0};
   world_init(&world);
@@ -405,6 +439,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/image/store/lies", test_lies);
   g_test_add_func("/image/store/changed-file", test_changed_file);
   g_test_add_func("/image/store/bomb", test_bomb);
+  g_test_add_func("/image/store/slow-to-unpack", test_slow_to_unpack);
   g_test_add_func("/image/store/damaged-cache", test_damaged_cache);
   g_test_add_func("/image/store/one-download-for-many", test_one_download_for_many);
   g_test_add_func("/image/store/few-downloads-at-once", test_few_downloads_at_once);
