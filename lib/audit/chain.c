@@ -4,8 +4,9 @@
 
 #include <string.h>
 
-static gboolean set_gap(GError **error, const char *format, guint64 seq, guint64 before) {
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, format, seq, before);
+static gboolean set_gap(GError **error, guint64 seq, const char *relation, guint64 before) {
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_UNVERIFIED, "line %" G_GUINT64_FORMAT " %s line %" G_GUINT64_FORMAT,
+              seq, relation, before);
   return FALSE;
 }
 
@@ -14,11 +15,10 @@ static gboolean follows(const AuditChain *chain, const AuditLine *line, GError *
   if (chain->last == 0 && line->seq != 1)
     return TRUE;
   if (chain->last != 0 && line->seq != chain->last + 1)
-    return set_gap(error, "line %" G_GUINT64_FORMAT " follows line %" G_GUINT64_FORMAT, line->seq, chain->last);
+    return set_gap(error, line->seq, "follows", chain->last);
   if (memcmp(line->prev, chain->last == 0 ? nothing : chain->head, SHA256_SIZE) == 0)
     return TRUE;
-  return set_gap(error, "line %" G_GUINT64_FORMAT " does not name line %" G_GUINT64_FORMAT " as it is here", line->seq,
-                 chain->last);
+  return set_gap(error, line->seq, "was written after another", chain->last);
 }
 
 gboolean audit_chain_add(AuditChain *chain, const char *line, gsize len, const guint8 *public_key, GError **error) {
