@@ -13,7 +13,7 @@ gboolean app_key_algorithm(const char *name, AppKeyAlgorithm *out, GError **erro
   else if (g_str_equal(name, "ed25519"))
     *out = APP_KEY_ED25519;
   else {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "unsupported algorithm");
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "unsupported algorithm: expected secp256k1, k256 or ed25519");
     return FALSE;
   }
   return TRUE;

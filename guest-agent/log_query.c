@@ -66,7 +66,7 @@ static gboolean read_tail(const char *query, LogQuery *out) {
 
 LogQueryStatus log_query_parse(const char *query, guint64 now, LogQuery *out) {
   *out = (LogQuery){0};
-  if (!read_flags(query, out))
+  if (!prpc_query_decodes(query) || !read_flags(query, out))
     return LOG_QUERY_BAD_FLAG;
   if (!read_time(query, "since", now, &out->since))
     return LOG_QUERY_BAD_SINCE;

@@ -22,7 +22,8 @@ gboolean signing_algorithm(const char *name, SigningAlgorithm *out, GError **err
       *out = names[i].algorithm;
       return TRUE;
     }
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "unsupported algorithm");
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID,
+              "unsupported algorithm: expected ed25519, secp256k1, k256 or secp256k1_prehashed");
   return FALSE;
 }
 

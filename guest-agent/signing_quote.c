@@ -89,7 +89,7 @@ gboolean signing_quote_respond(Agent *agent, const char *name, DstackGuest__GetQ
   if (!signing_algorithm(name, &algorithm, error))
     return FALSE;
   if (algorithm == SIGNING_K256_PREHASHED) {
-    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "unsupported algorithm");
+    g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "unsupported algorithm: expected ed25519, secp256k1 or k256");
     return FALSE;
   }
   g_autoptr(GBytes) packed = kept_quote(agent, algorithm, error);

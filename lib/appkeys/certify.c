@@ -118,9 +118,11 @@ static char **kms_certify(const AppKeys *keys, TdxPlatform *platform, const char
 
 static gboolean check_validity(const AppCertSpec *spec, GError **error) {
   const gboolean in_order = !spec->has_not_before || !spec->has_not_after || spec->not_before < spec->not_after;
-  if (in_order && spec->not_before <= G_MAXINT64 && spec->not_after <= G_MAXINT64)
+  const gboolean in_range = spec->not_before <= G_MAXINT64 && spec->not_after <= G_MAXINT64;
+  if (in_order && in_range)
     return TRUE;
-  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "not_before must be earlier than not_after");
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_INVALID, "%s",
+              in_range ? "not_before must be earlier than not_after" : "a time is outside the years 1 to 9999");
   return FALSE;
 }
 

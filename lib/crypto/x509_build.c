@@ -53,7 +53,7 @@ static gboolean set_validity(X509 *cert, const CertSpec *spec, GError **error) {
   if (from < TIME_FIRST || to > TIME_LAST)
     return invalid(error, "a time is outside the years 1 to 9999");
   if (from >= to)
-    return invalid(error, "not_before is not before not_after");
+    return invalid(error, "not_before must be earlier than not_after (when that is not given: ten years from now)");
   g_autoptr(ASN1_TIME) first = ASN1_TIME_set(NULL, from);
   g_autoptr(ASN1_TIME) last = ASN1_TIME_set(NULL, to);
   return (first && last && X509_set1_notBefore(cert, first) == 1 && X509_set1_notAfter(cert, last) == 1) ||

@@ -138,6 +138,15 @@ GBytes *prpc_encode_error(PrpcEncoding encoding, const char *text) {
   return prpc_message_pack(&message.base);
 }
 
+/* No message of ours begins with a brace, whose field number would be 15: somebody forgot a header. */
+static ProtobufCMessage *decode_protobuf(const ProtobufCMessageDescriptor *type, const guint8 *data, gsize len,
+                                         GError **error) {
+  ProtobufCMessage *message = prpc_message_unpack(type, data, len, error);
+  if (!message && len > 0 && data[0] == '{' && error)
+    g_prefix_error(error, "the body looks like JSON, but there is no header content-type: application/json: ");
+  return message;
+}
+
 static ProtobufCMessage *decode(const ProtobufCMessageDescriptor *type, PrpcEncoding encoding, const char *query,
                                 GBytes *body, GError **error) {
   gsize len;
@@ -148,7 +157,7 @@ static ProtobufCMessage *decode(const ProtobufCMessageDescriptor *type, PrpcEnco
   case PRPC_ENCODING_JSON:
     return prpc_message_from_json(type, data, len, error);
   default:
-    return prpc_message_unpack(type, data, len, error);
+    return decode_protobuf(type, data, len, error);
   }
 }
 

@@ -46,6 +46,19 @@ char *prpc_query_find(const char *query, const char *name) {
   return NULL;
 }
 
+static gboolean decodes(const char *text, gsize len) {
+  g_autofree char *decoded = prpc_percent_decode(text, len, TRUE);
+  return decoded != NULL;
+}
+
+gboolean prpc_query_decodes(const char *query) {
+  PrpcQueryPart part;
+  while (prpc_query_next(&query, &part))
+    if (!decodes(part.key, part.key_len) || !decodes(part.value, part.value_len))
+      return FALSE;
+  return TRUE;
+}
+
 /* The path and query of "http://host/path?query", or NULL. */
 static const char *skip_authority(const char *target) {
   const char *rest = strstr(target, "://");

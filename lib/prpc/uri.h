@@ -14,6 +14,8 @@ typedef struct {
 } PrpcQueryPart;
 /* Moves *at over the next non-empty part. FALSE at the end. */
 gboolean prpc_query_next(const char **at, PrpcQueryPart *part);
+/* Whether every name and value can be decoded: what can't would pass for absent. */
+gboolean prpc_query_decodes(const char *query);
 /* The first parameter named `name` (compared undecoded), its value decoded. NULL when absent or malformed. */
 char *prpc_query_find(const char *query, const char *name);
 

@@ -1,2 +1,2 @@
 /** The version of this package. */
-export const __version__ = '0.5.5'
+export const __version__ = '0.5.9'

@@ -59,6 +59,8 @@ static void test_query(void) {
     const char *query;
     LogQueryStatus status;
   } bad[] = {
+      {"follow=%zz", LOG_QUERY_BAD_FLAG},       {"since=%zz", LOG_QUERY_BAD_FLAG},
+      {"tail=%", LOG_QUERY_BAD_FLAG},           {"%zz=1", LOG_QUERY_BAD_FLAG},
       {"follow=1", LOG_QUERY_BAD_FLAG},         {"text=maybe", LOG_QUERY_BAD_FLAG},
       {"since=x", LOG_QUERY_BAD_SINCE},         {"until=1y", LOG_QUERY_BAD_UNTIL},
       {"tail=-1", LOG_QUERY_BAD_TAIL},          {"tail=", LOG_QUERY_BAD_TAIL},

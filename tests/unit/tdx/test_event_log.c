@@ -26,6 +26,43 @@ static void test_digest_vectors(void) {
              "9dde1673f544faa94b921825209593ddde08d0baf9cd6990175dffaf3081f1bb10311d56de189491feb33842a050ad7b");
 }
 
+/* The boot of the reference's simulator, up to the value that its RTMR3 then has. */
+static const struct {
+  const char *name, *payload, *digest;
+} boot[] = {
+    {"system-preparing", "",
+     "f9974020ef507068183313d0ca808e0d1ca9b2d1ad0c61f5784e7157c362c06536f5ddacdad4451693f48fcc72fff624"},
+    {"app-id", "ea549f02e1a25fabd1cb788380e033ec5461b2ff",
+     "b01c7a2e6a406ae9cd5aa81451e4614e112b8f404df12e6ef506962c1a5279a94dc58da0923c4b7db89e26da9e538302"},
+    {"compose-hash", "ea549f02e1a25fabd1cb788380e033ec5461b2ffe4328d753642cf035452e48b",
+     "9c1fecc259af1e8494484a391bdef460cb74d677c76dd114b1e9e7fac343da4e773b2b0eb8df7a6fc0dd8ba5edbb30e1"},
+    {"instance-id", "59df8036b824b0aac54f8998b9e1fb2a0cfc5d3a",
+     "a8dc2d07060d74dfba7b4942411bcf93ae198da42d172860f0c6dcb9207198a2c857a4b0e57bb019d68be072074a2d01"},
+    {"boot-mr-done", "",
+     "98bd7e6bd3952720b65027fd494834045d06b4a714bf737a06b874638b3ea00ff402f7f583e3e3b05e921c8570433ac6"},
+    {"key-provider",
+     "7b226e616d65223a226b6d73222c226964223a223330353933303133303630373261383634386365336430323031303630383261383634386"
+     "36533643033303130373033343230303034313962323435376464396238616136343436643938306631333666666637383132656364366337"
+     "37373430656562306532386231306435366330633030303238613562366535396463656133303764353833626431663730373639653963313"
+     "13664663262636662313735386139356438363133653764653163383438326330227d",
+     "cc0ae424f1335f3059359f712f72f0aebee7a01fba2e4d527f3ea9299bac808a3ea1f8ae2982875fb3c9697fd6f4a5f2"},
+    {"system-ready", "",
+     "1a76b2a80a0be71eae59f80945d876351a7a3fb8e9fd1ff1cede5734aa84ea11fd72b4edfbb6f04e5a85edd114c751bd"},
+};
+
+static void test_boot_vectors(void) {
+  g_autoptr(TdxEventLog) log = tdx_event_log_new();
+  for (gsize i = 0; i < G_N_ELEMENTS(boot); i++) {
+    g_autoptr(GBytes) payload = bytes_of_hex(boot[i].payload);
+    add_runtime(log, boot[i].name, g_bytes_get_data(payload, NULL), g_bytes_get_size(payload));
+    assert_hex(((TdxEvent *)log->pdata[i])->digest, 48, boot[i].digest);
+  }
+  guint8 rtmr3[48];
+  g_assert_true(tdx_replay(log, 3, NULL, rtmr3, NULL));
+  assert_hex(rtmr3, 48,
+             "6d1a3da994b6611ee602f25f07b41671ece90cd2898689f1ad4448fdf1155e3668736cca4499659caae2d8044070de57");
+}
+
 static TdxEventLog *vector_log(void) {
   guint8 app[20], compose[32], instance[20];
   memset(app, 0x11, 20);
@@ -293,6 +330,7 @@ static void test_real_logs(void) {
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/tdx/event-log/digest-vectors", test_digest_vectors);
+  g_test_add_func("/tdx/event-log/boot-vectors", test_boot_vectors);
   g_test_add_func("/tdx/event-log/replay-vectors", test_replay_vectors);
   g_test_add_func("/tdx/event-log/find", test_find);
   g_test_add_func("/tdx/event-log/json-round-trip", test_json_round_trip);
