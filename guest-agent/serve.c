@@ -9,6 +9,13 @@
 #include "guest-agent/systemd.h"
 
 #define MAX_CONNECTIONS 1024
+/* Each listener has its own share, so that no caller of one, above all of the public port, takes the places of another.
+ */
+#define MAX_INTERNAL 512
+#define MAX_INTERNAL_V0 192
+#define MAX_EXTERNAL 256
+#define MAX_GUEST_API 64
+G_STATIC_ASSERT(MAX_INTERNAL + MAX_INTERNAL_V0 + MAX_EXTERNAL + MAX_GUEST_API == MAX_CONNECTIONS);
 /* Any user of the CVM, and any container the socket is mounted into, may call it. */
 #define INTERNAL_SOCKET_MODE 0777
 
@@ -54,13 +61,11 @@ static void make_routers(AgentServer *server, Agent *agent, const AgentConfig *c
                     limited(tappd_service_new(agent), config, AGENT_LISTENER_INTERNAL_V0));
   server->external = public_router(agent, config);
   server->guest_api = prpc_router_new(ident);
-  prpc_router_mount(server->guest_api, "/api",
-                    limited(guest_api_service_new(agent), config, AGENT_LISTENER_GUEST_API));
+  prpc_router_mount(server->guest_api, "/api", limited(guest_api_service_new(agent), config, AGENT_LISTENER_GUEST_API));
 }
 
-static guint listen_on(AgentServer *server, const char *address, PrpcRouter *router, mode_t mode, gint fd,
+static guint listen_on(AgentServer *server, const char *address, PrpcRouter *router, PrpcListenOptions options,
                        GError **error) {
-  PrpcListenOptions options = {.unix_mode = mode, .fd = fd};
   guint listener = prpc_server_listen(server->prpc, address, router, &options, error);
   if (listener == 0)
     g_prefix_error(error, "failed to listen on %s: ", address);
@@ -68,17 +73,20 @@ static guint listen_on(AgentServer *server, const char *address, PrpcRouter *rou
 }
 
 static gboolean listen_on_all(AgentServer *server, const AgentConfig *config, GError **error) {
-  if (!listen_on(server, config->internal_address, server->internal, INTERNAL_SOCKET_MODE,
-                 systemd_listen_fd(ACTIVATED_DSTACK), error) ||
-      !listen_on(server, config->internal_v0_address, server->internal_v0, INTERNAL_SOCKET_MODE,
-                 systemd_listen_fd(ACTIVATED_TAPPD), error))
+  const PrpcListenOptions internal = {
+      .unix_mode = INTERNAL_SOCKET_MODE, .max_connections = MAX_INTERNAL, .fd = systemd_listen_fd(ACTIVATED_DSTACK)};
+  const PrpcListenOptions internal_v0 = {
+      .unix_mode = INTERNAL_SOCKET_MODE, .max_connections = MAX_INTERNAL_V0, .fd = systemd_listen_fd(ACTIVATED_TAPPD)};
+  const PrpcListenOptions public = {.max_connections = MAX_EXTERNAL}, guest_api = {.max_connections = MAX_GUEST_API};
+  if (!listen_on(server, config->internal_address, server->internal, internal, error) ||
+      !listen_on(server, config->internal_v0_address, server->internal_v0, internal_v0, error))
     return FALSE;
-  guint external = listen_on(server, config->external_address, server->external, 0, 0, error);
+  guint external = listen_on(server, config->external_address, server->external, public, error);
   if (!external)
     return FALSE;
   if (!g_str_has_prefix(config->external_address, "unix:"))
     server->external_port = prpc_server_port(server->prpc, external);
-  return listen_on(server, config->guest_api_address, server->guest_api, 0, 0, error) != 0;
+  return listen_on(server, config->guest_api_address, server->guest_api, guest_api, error) != 0;
 }
 
 AgentServer *agent_server_new(Agent *agent, const AgentConfig *config, GError **error) {

@@ -80,5 +80,6 @@ PrpcService *tappd_service_new(Agent *agent) {
   prpc_service_handle(service, "RawQuote", raw_quote);
   prpc_service_handle(service, "Info", handle_info);
   prpc_service_handle(service, "Version", handle_version);
+  prpc_service_quick(service, "Version");
   return service;
 }

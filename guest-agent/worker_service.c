@@ -15,6 +15,7 @@ PrpcService *worker_service_new(Agent *agent) {
   PrpcService *service = prpc_service_new(&dstack_guest__worker__descriptor, "Worker.", agent);
   prpc_service_handle(service, "Info", handle_public_info);
   prpc_service_handle(service, "Version", handle_version);
+  prpc_service_quick(service, "Version");
   prpc_service_handle(service, "GetAttestationForAppKey", get_attestation);
   return service;
 }

@@ -27,8 +27,8 @@ static gboolean answer_app_keys(KeyHolder *holder, Reader *body, WireBuffer *ans
   g_auto(AppSecrets) secrets = {0};
   if (!reader_finish(body, "app keys request", error) ||
       !grant_table_take(holder->grants, GRANT_APP_KEYS, name, g_get_monotonic_time(), &grant, error) ||
-      !app_secrets_derive(holder->keys, grant.facts.app_id, grant.facts.has_instance_id ? grant.facts.instance_id : NULL,
-                          &secrets, error) ||
+      !app_secrets_derive(holder->keys, grant.facts.app_id,
+                          grant.facts.has_instance_id ? grant.facts.instance_id : NULL, &secrets, error) ||
       !audit_release(holder->audit, &grant.facts, NULL, error))
     return FALSE;
   wire_put_fixed(answer, secret_peek(secrets.disk), KMS_DERIVED_KEY_SIZE);
@@ -60,11 +60,21 @@ static gboolean answer_grant(KeyHolder *holder, Reader *body, WireBuffer *answer
   return TRUE;
 }
 
+/* This KMS's own TLS certificate carries evidence too, and the front holds its key: with both it could be its own
+ * newcomer. No KMS needs its keys from itself. */
+static gboolean refuse_self(const KeyHolder *holder, const guint8 *spki, GError **error) {
+  g_autoptr(GBytes) own = p256_spki(holder->keys->rpc);
+  if (g_bytes_get_size(own) == P256_SPKI_SIZE && memcmp(g_bytes_get_data(own, NULL), spki, P256_SPKI_SIZE) != 0)
+    return TRUE;
+  g_set_error(error, DSTACK_ERROR, DSTACK_ERROR_DENIED, "the caller is this kms itself");
+  return FALSE;
+}
+
 static gboolean answer_grant_root(KeyHolder *holder, Reader *body, WireBuffer *answer, GError **error) {
   KeyGrant grant = {.kind = GRANT_ROOT_KEYS};
   read_proven(body, &grant.facts);
   reader_copy(body, grant.spki, sizeof grant.spki);
-  if (!reader_finish(body, "root grant request", error))
+  if (!reader_finish(body, "root grant request", error) || !refuse_self(holder, grant.spki, error))
     return FALSE;
   put_grant(holder, &grant, answer);
   return TRUE;

@@ -55,10 +55,22 @@ static void set_idle(PrpcConnection *connection, gboolean idle) {
     g_queue_unlink(&connection->server->idle, &connection->idle_link);
 }
 
+/* A connection that enters another state waits anew. */
+static void set_waiting(PrpcConnection *connection, gboolean waiting) {
+  GQueue *queue = &connection->listener->waiting;
+  if (connection->in_waiting)
+    g_queue_unlink(queue, &connection->waiting_link);
+  connection->in_waiting = waiting;
+  if (waiting)
+    g_queue_push_tail_link(queue, &connection->waiting_link);
+}
+
 static void enter(PrpcConnection *connection, PrpcConnectionState state) {
   const PrpcServer *server = connection->server;
   connection->state = state;
   set_idle(connection, state == PRPC_STATE_HEAD);
+  set_waiting(connection, state == PRPC_STATE_HEAD || state == PRPC_STATE_BODY || state == PRPC_STATE_WRITE ||
+                              state == PRPC_STATE_LINGER);
   set_deadline(connection, state == PRPC_STATE_HEAD     ? server->head_timeout
                            : state == PRPC_STATE_BODY   ? server->body_timeout
                            : state == PRPC_STATE_WRITE  ? server->write_timeout
@@ -141,8 +153,8 @@ static void answer_too_large(PrpcHttpRequest *request) {
     prpc_request_answer_page(request, 413);
 }
 
-/* A small body that came along with its head: reading it before the certificate is judged costs nothing, and saves a way
- * to a worker and back. A filter, which may close the connection, comes first in any case. */
+/* A small body that came along with its head: reading it before the certificate is judged costs nothing, and saves a
+ * way to a worker and back. A filter, which may close the connection, comes first in any case. */
 static gboolean body_is_here(const PrpcConnection *connection) {
   const Http1Head *head = connection->request->head;
   return !connection->listener->router->filter && head->content_length > 0 && head->content_length <= QUICK_MAX_BODY &&
@@ -362,6 +374,7 @@ static void free_connection(PrpcConnection *connection) {
   if (connection->identity && connection->listener->options.identity_free)
     connection->listener->options.identity_free(connection->identity);
   g_clear_pointer(&connection->certificate, X509_free);
+  connection->listener->connections--;
   prpc_listener_unref(connection->listener);
   g_free(connection);
   prpc_server_connection_gone(server);
@@ -420,7 +433,8 @@ void prpc_connection_new(PrpcListener *listener, int fd) {
   PrpcConnection *connection = g_new0(PrpcConnection, 1);
   connection->server = server;
   connection->listener = g_rc_box_acquire(listener);
-  connection->link.data = connection->idle_link.data = connection;
+  listener->connections++;
+  connection->link.data = connection->idle_link.data = connection->waiting_link.data = connection;
   connection->in = evbuffer_new();
   connection->out = evbuffer_new();
   connection->peer = peer;

@@ -4,17 +4,24 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define ACCEPTS_A_ROUND 64
 
-/* Makes room by closing the connection that has been idle for the longest. */
-static gboolean evict_idle(PrpcServer *server) {
-  PrpcConnection *oldest = g_queue_peek_head(&server->idle);
+/* Makes room by closing the connection that has been there for the longest. */
+static gboolean evict_first(GQueue *queue) {
+  PrpcConnection *oldest = g_queue_peek_head(queue);
   if (oldest)
     prpc_connection_close(oldest);
   return oldest != NULL;
+}
+
+static void accept_again_soon(PrpcServer *server) {
+  const struct timeval moment = {.tv_usec = 50000};
+  if (!event_pending(server->accept_again, EV_TIMEOUT, NULL))
+    event_add(server->accept_again, &moment);
 }
 
 /* Full of busy connections, or out of file descriptors: newcomers wait in the kernel's queue for a moment. */
@@ -24,20 +31,45 @@ static void pause_accepting(PrpcServer *server) {
   g_hash_table_iter_init(&iter, server->listeners);
   while (g_hash_table_iter_next(&iter, NULL, &listener))
     event_del(((PrpcListener *)listener)->accept_event);
-  const struct timeval moment = {.tv_usec = 50000};
-  event_add(server->accept_again, &moment);
+  accept_again_soon(server);
 }
 
-static gboolean has_room(PrpcServer *server) {
-  return server->connections.length < server->max_connections || evict_idle(server);
+/* Nobody has to go for a newcomer who is not there. */
+static gboolean newcomer_waits(const PrpcListener *listener) {
+  struct pollfd waiting = {.fd = listener->socket.fd, .events = POLLIN};
+  return poll(&waiting, 1, 0) == 1;
+}
+
+/* A full listener is no matter of the others. */
+static gboolean listener_has_room(PrpcListener *listener) {
+  guint bound = listener->options.max_connections;
+  if (!bound || listener->connections < bound)
+    return TRUE;
+  if (!newcomer_waits(listener))
+    return FALSE;
+  if (evict_first(&listener->waiting))
+    return TRUE;
+  event_del(listener->accept_event);
+  accept_again_soon(listener->server);
+  return FALSE;
+}
+
+static gboolean server_has_room(PrpcListener *listener) {
+  PrpcServer *server = listener->server;
+  if (server->connections.length < server->max_connections)
+    return TRUE;
+  if (!newcomer_waits(listener))
+    return FALSE;
+  if (evict_first(&server->idle))
+    return TRUE;
+  pause_accepting(server);
+  return FALSE;
 }
 
 /* FALSE when there is nothing more to accept now. */
 static gboolean accept_one(PrpcListener *listener) {
-  if (!has_room(listener->server)) {
-    pause_accepting(listener->server);
+  if (!listener_has_room(listener) || !server_has_room(listener))
     return FALSE;
-  }
   int fd = accept4(listener->socket.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd >= 0) {
     prpc_connection_new(listener, fd);
@@ -48,7 +80,7 @@ static gboolean accept_one(PrpcListener *listener) {
   if (errno == EAGAIN)
     return FALSE;
   log_warn("failed to accept a connection: %s", g_strerror(errno));
-  if (!evict_idle(listener->server))
+  if (!evict_first(&listener->server->idle))
     pause_accepting(listener->server);
   return FALSE;
 }

@@ -107,6 +107,8 @@ typedef struct {
   mode_t unix_mode;         /* of a unix socket; 0: 0600 */
   guint32 act_as_vsock_cid; /* != 0: a unix listener whose peers count as vsock peers with this CID; for VMMs whose
                                vsock device is a user-space backend (the backend's socket names the guest) */
+  guint max_connections;    /* of this listener alone, beside the server's bound. When it is full, the one whose peer has
+                               kept it waiting for the longest makes room, and no other listener notices. 0: no bound */
   guint max_per_vsock_peer; /* connections one CID may have open at a time; more are closed at once. 0: no bound */
   gint fd;                  /* > 0: an already listening socket (socket activation); the address is then a label */
 } PrpcListenOptions;

@@ -16,6 +16,8 @@ typedef struct {
   PrpcRouter *router;
   PrpcListenOptions options;
   struct event *accept_event; /* NULL once closed */
+  guint connections;
+  GQueue waiting; /* links inside the connections that wait for their peer: longest first */
 } PrpcListener;
 
 typedef enum {
@@ -37,6 +39,8 @@ struct PrpcConnection {
   GList link;      /* in server->connections */
   GList idle_link; /* in server->idle, in state HEAD */
   gboolean in_idle;
+  GList waiting_link; /* in listener->waiting */
+  gboolean in_waiting;
   struct event read_event, write_event, deadline;
   gboolean reading, writing; /* which events are armed */
   struct evbuffer *in, *out;

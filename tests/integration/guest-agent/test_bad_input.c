@@ -212,6 +212,28 @@ static pid_t start_idle_clients(void) {
   return pid;
 }
 
+/* ---- requests without their bodies on the public port ---- */
+
+#define HALF_BODIES 1100 /* more than the agent has places */
+
+/* The public port takes no place of the app's sockets or the host's, and has one for an honest caller. */
+static void test_half_bodies(void) {
+  static const char half[] = "POST /prpc/Worker.Info HTTP/1.1\r\nContent-Length: 100\r\n\r\n";
+  int fds[HALF_BODIES];
+  for (int i = 0; i < HALF_BODIES; i++) {
+    fds[i] = simulator_connect("external.sock");
+    (void)send(fds[i], half, strlen(half), MSG_NOSIGNAL); /* an earlier one may be closed by now */
+  }
+  for (int i = 0; i < 20; i++) {
+    assert_serves();
+    simulator_assert_http("tappd.sock", "GET", "/prpc/Tappd.Version", NULL, NULL, 200, "{\"version\"");
+    simulator_assert_http("guest.sock", "GET", "/api/Info", NULL, NULL, 200, "{");
+    simulator_assert_http("external.sock", "GET", "/prpc/Worker.Version", NULL, NULL, 200, "{\"version\"");
+  }
+  for (int i = 0; i < HALF_BODIES; i++)
+    close(fds[i]);
+}
+
 static guint64 resident_kib(void) {
   g_autofree char *path = g_strdup_printf("/proc/%d/status", (int)simulator_pid());
   g_autofree char *text = NULL;
@@ -242,6 +264,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/bad-input/event-sizes", test_event_sizes);
   g_test_add_func("/bad-input/huge-paths", test_huge_paths);
   g_test_add_func("/bad-input/http", test_http);
+  g_test_add_func("/bad-input/half-bodies", test_half_bodies);
   g_test_add_func("/bad-input/idle-clients", test_idle_clients);
   int status = g_test_run();
   simulator_stop(SIGTERM);

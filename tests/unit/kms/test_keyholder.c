@@ -5,6 +5,7 @@
 #include "kms/keyholder/handover.h"
 #include "kms/keyholder/key_files.h"
 #include "kms/keyholder/keyholder.h"
+#include "kms/keyholder/keyholder_private.h"
 #include "kms/protocol.h"
 #include "kms/sealed_keys.h"
 
@@ -318,12 +319,16 @@ static void grant(Fixture *fixture, WireBuffer *request, guint8 name[KMS_GRANT_S
   g_assert_true(reader_copy(&body, name, KMS_GRANT_SIZE));
 }
 
-static void grant_root(Fixture *fixture, EVP_PKEY *key, guint8 name[KMS_GRANT_SIZE]) {
+static WireBuffer *root_grant_request(EVP_PKEY *key) {
   WireBuffer *request = wire_buffer_new(KEYHOLDER_GRANT_ROOT);
   g_autoptr(GBytes) spki = p256_spki(key);
   put_facts(request, AUDIT_KMS_KEY, TRUE);
   wire_put_fixed(request, g_bytes_get_data(spki, NULL), P256_SPKI_SIZE);
-  grant(fixture, request, name);
+  return request;
+}
+
+static void grant_root(Fixture *fixture, EVP_PKEY *key, guint8 name[KMS_GRANT_SIZE]) {
+  grant(fixture, root_grant_request(key), name);
 }
 
 static WireBuffer *plain_request(const guint8 *name) {
@@ -369,6 +374,15 @@ static void test_root_grants(Fixture *fixture, gconstpointer data) {
   keyholder_allow_plain_handover(fixture->holder);
   grant_root(fixture, key, name);
   expect_ok(ask(fixture, KEYHOLDER_FROM_FRONT, plain_request(name)));
+}
+
+/* The front has the key of this KMS's own certificate, which carries evidence: it is no newcomer. */
+static void test_root_grant_for_itself(Fixture *fixture, gconstpointer data) {
+  (void)data;
+  bootstrap(fixture);
+  seal(fixture);
+  expect_error(ask(fixture, KEYHOLDER_FROM_VERIFIER, root_grant_request(fixture->holder->keys->rpc)),
+               DSTACK_ERROR_DENIED);
 }
 
 static WireBuffer *adopt_request(Fixture *fixture, const RootKeys *keys, EVP_PKEY *ca) {
@@ -439,6 +453,7 @@ int main(int argc, char **argv) {
                {"sealed-has-no-files", test_sealed_has_no_files},
                {"sign", test_sign},
                {"root-grants", test_root_grants},
+               {"root-grant-for-itself", test_root_grant_for_itself},
                {"adopts", test_adopts},
                {"reissue", test_reissue}};
   for (guint i = 0; i < G_N_ELEMENTS(tests); i++) {

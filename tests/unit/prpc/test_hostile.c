@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -284,6 +285,7 @@ static pid_t start_idle_clients(Fixture *fixture, guint count, const char *greet
   gsize len = strlen(greeting);
   pid_t child = fork();
   if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails must not leave its reader waiting */
     char ok = 1;
     for (guint i = 0; i < count && ok; i++) {
       int fd = connect_quietly(&address);
@@ -345,6 +347,29 @@ static void test_more_clients_than_places(void) {
   end_child(child);
 }
 
+/* A full listener closes its own connections, those that wait for a body too, and leaves the other's alone. */
+static void test_full_listener(void) {
+  enum { PLACES = 8, CLIENTS = 40 };
+  g_autoptr(Fixture) fixture = fixture_new();
+  g_autofree char *path = g_build_filename(fixture->dir, "public", NULL);
+  g_autofree char *url = g_strconcat("unix:", path, NULL);
+  PrpcListenOptions options = {.max_connections = PLACES};
+  g_assert_cmpuint(prpc_server_listen(fixture->server, url, fixture->router, &options, NULL), >, 0);
+  int other = fixture_connect(fixture);
+  g_autofree char *private_path = g_steal_pointer(&fixture->unix_path);
+  fixture->unix_path = g_strdup(path);
+  pid_t child = start_idle_clients(fixture, CLIENTS, "POST /GetKey?json HTTP/1.1\r\nContent-Length: 100\r\n\r\n");
+  wait_for_connections(fixture, PLACES + 1);
+  for (int i = 0; i < 20; i++)
+    assert_serves(fixture);
+  send_text(other, HELLO);
+  g_autofree char *answer = read_answer(other);
+  g_assert_cmpint(status_of(answer), ==, 200);
+  close(other);
+  end_child(child);
+  wait_for_connections(fixture, 0);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/prpc/hostile/slow-requests", test_slow_requests);
@@ -358,5 +383,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/prpc/hostile/idle-clients", test_idle_clients);
   g_test_add_func("/prpc/hostile/half-heads", test_half_heads);
   g_test_add_func("/prpc/hostile/more-clients-than-places", test_more_clients_than_places);
+  g_test_add_func("/prpc/hostile/full-listener", test_full_listener);
   return g_test_run();
 }
