@@ -57,15 +57,20 @@ static char *find_program(const char *name, GError **error) {
   return NULL;
 }
 
+/* Of our environment, for a helper's; an empty one counts as unset. */
+static char *setting(const char *name) {
+  const char *value = g_getenv(name);
+  return g_strdup_printf("%s=%s", name, value ? value : "");
+}
+
 /* `fds` become the descriptors 3, 4, ... of the child; everything else of ours is closed by exec. */
 static gboolean spawn(const char *name, const char *const *arguments, const int *fds, guint n_fds, pid_t *pid,
                       GError **error) {
   g_autofree char *program = find_program(name, error);
   if (!program)
     return FALSE;
-  const char *level = g_getenv("RUST_LOG");
-  g_autofree char *log_setting = g_strdup_printf("RUST_LOG=%s", level ? level : "");
-  char *env[] = {log_setting, NULL};
+  g_autofree char *log_setting = setting("RUST_LOG"), *pccs_setting = setting("PCCS_URL");
+  char *env[] = {log_setting, pccs_setting, NULL};
   g_autoptr(GPtrArray) argv = g_ptr_array_new();
   g_ptr_array_add(argv, program);
   for (; *arguments; arguments++)

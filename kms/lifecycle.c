@@ -39,6 +39,10 @@ static gboolean add_attestation(KeyholderIssue *issue, const guint8 report_data[
 
 static gboolean prepare_issue(const KmsConfig *config, const char *domain, GBytes *rpc_spki, KeyholderIssue *out,
                               GError **error) {
+  if (!kms_domain_check(domain ? domain : "", error)) {
+    g_prefix_error(error, "this kms's own name (core.onboard.auto_bootstrap_domain, else the file rpc-domain): ");
+    return FALSE;
+  }
   out->domain = domain;
   if (!config->quote_enabled)
     return TRUE;

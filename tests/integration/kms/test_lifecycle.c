@@ -135,6 +135,23 @@ static void test_never_replaces_keys(void) {
   g_assert_cmpint(memcmp(before, after, 32), ==, 0);
 }
 
+/* Without a name there is no certificate that anybody could check: the one that is there stays. */
+static void test_lost_its_name(void) {
+  g_autoptr(Kms) kms = kms_new();
+  kms_start(kms);
+  kms_kill(kms);
+  g_autofree char *before = read_file(kms, "rpc.crt");
+  g_autofree char *path = g_build_filename(kms->cert_dir, "rpc-domain", NULL);
+  kms_configure(kms, "enabled = true", NULL, NULL);
+  static const char *const names[] = {NULL, "", "a b", "x.example\n[ca]"};
+  for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+    g_assert_true(names[i] ? g_file_set_contents(path, names[i], -1, NULL) : g_unlink(path) == 0);
+    fails_to_start(kms, "this kms's own name");
+    g_autofree char *after = read_file(kms, "rpc.crt");
+    g_assert_cmpstr(after, ==, before);
+  }
+}
+
 static void test_needs_an_agent(void) {
   g_autoptr(Kms) kms = kms_new();
   g_free(kms->agent_address);
@@ -315,6 +332,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/kms/lifecycle/terminates", test_terminates);
   g_test_add_func("/kms/lifecycle/killed-while-bootstrapping", test_killed_while_bootstrapping);
   g_test_add_func("/kms/lifecycle/never-replaces-keys", test_never_replaces_keys);
+  g_test_add_func("/kms/lifecycle/lost-its-name", test_lost_its_name);
   g_test_add_func("/kms/lifecycle/needs-an-agent", test_needs_an_agent);
   g_test_add_func("/kms/lifecycle/refused-configuration", test_refused_configuration);
   g_test_add_func("/kms/lifecycle/dev-mode", test_dev_mode);
