@@ -91,10 +91,12 @@ static gboolean spawn(const char *name, const char *const *arguments, const int 
 
 static gboolean start_keyholder(const KmsConfig *config, int to_front, int to_verifier, GError **error) {
   const int fds[] = {to_front, to_verifier};
-  const char *const arguments[] = {config->cert_dir, config->keyholder_user,
+  const char *const arguments[] = {config->cert_dir,
+                                   config->keyholder_user,
                                    config->plain_handover ? KMS_PLAIN_HANDOVER : KMS_SEALED_HANDOVER,
                                    config->audit_dir ? config->audit_dir : "",
-                                   config->audit_sync ? KMS_AUDIT_SYNC : KMS_AUDIT_BATCH, NULL};
+                                   config->audit_sync ? KMS_AUDIT_SYNC : KMS_AUDIT_BATCH,
+                                   NULL};
   pid_t pid;
   return spawn("dstack-kms-keyholder", arguments, fds, G_N_ELEMENTS(fds), &pid, error);
 }

@@ -20,8 +20,8 @@ static void issue_clear(KeyholderIssue *issue) {
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KeyholderIssue, issue_clear)
 
-/* What newer peers read instead of quote and event log. It has a place for the VM's configuration, which says which image
- * this KMS claims to run; an agent that does not know it is no reason to stop. */
+/* What newer peers read instead of quote and event log. It has a place for the VM's configuration, which says which
+ * image this KMS claims to run; an agent that does not know it is no reason to stop. */
 static gboolean add_attestation(KeyholderIssue *issue, const guint8 report_data[TDX_REPORT_DATA_SIZE], GError **error) {
   gsize len;
   const char *json = g_bytes_get_data(issue->event_log, &len);
