@@ -118,7 +118,7 @@ static void test_every_option_counts(void) {
 static void test_refused(void) {
   static const char *const bad[][3] = {{"--swtpm", NULL, "1"},
                                        {"--qemu-version", "7.2.0", "1"},
-                                       {"--cpu", "0", "1"},
+                                       {"--cpu", "0", "2"},
                                        {"--memory", "1000", "1"},
                                        {"--host-share-mode", "nfs", "1"},
                                        {"--cpu", "-1", "2"},
