@@ -1,10 +1,9 @@
 /* An audit log that somebody hands over to be verified. */
 #include "audit/chain.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <stdint.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
