@@ -43,11 +43,17 @@ void app_authorization_clear(AppAuthorization *authorization) {
   g_clear_pointer(&authorization->gateway_app_id, g_free);
 }
 
-gboolean verifier_client_authorize(VerifierClient *client, GBytes *certificate, const char *vm_config,
-                                   AppAuthorization *out, GError **error) {
-  g_autoptr(WireBuffer) request = wire_buffer_new(VERIFIER_AUTHORIZE_APP);
+/* A question about the bearer of a certificate: more may follow. */
+static WireBuffer *caller_request(guint8 type, GBytes *certificate, const char *vm_config) {
+  WireBuffer *request = wire_buffer_new(type);
   wire_put_bytes(request, certificate);
   wire_put_text(request, vm_config);
+  return request;
+}
+
+gboolean verifier_client_authorize(VerifierClient *client, GBytes *certificate, const char *vm_config,
+                                   AppAuthorization *out, GError **error) {
+  g_autoptr(WireBuffer) request = caller_request(VERIFIER_AUTHORIZE_APP, certificate, vm_config);
   g_autoptr(WireBuffer) answer = call(client, request, error);
   if (!answer)
     return FALSE;
@@ -60,9 +66,7 @@ gboolean verifier_client_authorize(VerifierClient *client, GBytes *certificate, 
 
 gboolean verifier_client_authorize_kms(VerifierClient *client, GBytes *certificate, const char *vm_config,
                                        guint8 grant[KMS_GRANT_SIZE], GError **error) {
-  g_autoptr(WireBuffer) request = wire_buffer_new(VERIFIER_AUTHORIZE_KMS);
-  wire_put_bytes(request, certificate);
-  wire_put_text(request, vm_config);
+  g_autoptr(WireBuffer) request = caller_request(VERIFIER_AUTHORIZE_KMS, certificate, vm_config);
   g_autoptr(WireBuffer) answer = call(client, request, error);
   if (!answer)
     return FALSE;
@@ -73,9 +77,7 @@ gboolean verifier_client_authorize_kms(VerifierClient *client, GBytes *certifica
 
 gboolean verifier_client_judge_source(VerifierClient *client, GBytes *certificate, const char *vm_config,
                                       GError **error) {
-  g_autoptr(WireBuffer) request = wire_buffer_new(VERIFIER_JUDGE_SOURCE);
-  wire_put_bytes(request, certificate);
-  wire_put_text(request, vm_config);
+  g_autoptr(WireBuffer) request = caller_request(VERIFIER_JUDGE_SOURCE, certificate, vm_config);
   g_autoptr(WireBuffer) answer = call(client, request, error);
   return answer != NULL;
 }
